@@ -12,7 +12,6 @@ import gzip
 import hashlib
 import io
 import json
-import random
 import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -108,7 +107,7 @@ def layer(entries: Mapping[str, Entry]) -> bytes:
 
 def random_layer(mebibytes: int, seed: str) -> bytes:
     """Make a layer of incompressible bytes that depend on *seed* alone."""
-    return layer({f"payload-{seed}.bin": File(random.Random(seed).randbytes(mebibytes * 1024 * 1024))})
+    return layer({f"payload-{seed}.bin": File(hashlib.shake_256(seed.encode()).digest(mebibytes * 1024 * 1024))})
 
 
 def digest(data: bytes) -> str:
@@ -148,10 +147,7 @@ def registry_tree(content: Iterable[Image | Index]) -> dict[str, bytes]:
     """
     tree: dict[str, bytes] = {}
     for item in content:
-        if isinstance(item, Index):
-            manifest = _index(tree, item)
-        else:
-            manifest = _image(tree, item)
+        manifest = _index(tree, item) if isinstance(item, Index) else _image(tree, item)
         base = f"docker/registry/v2/repositories/{item.repository}/_manifests/tags"
         for tag in item.tags:
             address = digest(manifest)

@@ -48,7 +48,7 @@ def program(major: str) -> Path:
 
 
 def build(unpacked: Path, applets: list[str]) -> None:
-    """Make the archives and programs of both major versions from *unpacked* Debian packages where nothing else works."""
+    """Make archive and program of both major versions, from *unpacked* Debian packages where nothing else works."""
     paths.IMAGES.mkdir(parents=True, exist_ok=True)
     found: dict[str, dict[str, str]] = {}
     for major in ("3", "2"):

@@ -1,0 +1,182 @@
+# Copyright: (c) 2026, dockmirror.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The demo: a real fleet that pulls through its own mirror, with proof. ``python -m tests.lab.demo [down]``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+
+from tests.lab import artefacts, engine, fleet, hostimage, paths, preflight, registryimage, state
+from tests.lab.platforms import Platform
+from tests.lab.run import LabError, docker, say, step, wait_until
+from tests.lab.summary import Proof, askers, served_lines, table
+
+NAME = "m-demo"
+SUBNET = "10.92.0.0/24"
+HUB, MIRROR = "hub.example.test", "mirror.example.test"
+PLATFORMS = [
+    Platform(HUB, "trixie-full", ("hub",)),
+    Platform(MIRROR, "trixie-full", ("mirrors",)),
+    Platform("client1.example.test", "trixie-full", ("docker_clients",)),
+    Platform("client2.example.test", "bookworm-full", ("docker_clients",)),
+]
+IMAGE = "alpine"
+REPOSITORY = "library/alpine"
+HUB_LOG = "/var/log/nginx/hub.log"
+MIRROR_LOG = "/var/log/dockmirror/access.json"
+
+
+def inventory(hosts: list[fleet.Host], ca_file: Path, archive: Path, version: str) -> dict[str, object]:
+    """The inventory an operator would write, plus how to reach the hosts and where the lab's images are."""
+    groups: dict[str, object] = {}
+    for group in dict.fromkeys(name for host in hosts for name in host.groups):
+        members = {host.name: {"ansible_host": host.container} for host in hosts if group in host.groups}
+        groups[group] = {"hosts": members}
+    reach = {"ansible_connection": "community.docker.docker", "ansible_python_interpreter": "/usr/bin/python3"}
+    mirrors = {
+        "mirror_registry_version": version,
+        "mirror_registry_image_archive": str(archive),
+        "mirror_upstreams": [{"name": "docker.io", "ca_file": str(ca_file)}],
+    }
+    groups["mirrors"] = {**groups["mirrors"], "vars": mirrors}  # type: ignore[dict-item]
+    return {"all": {"vars": reach, "children": groups}}
+
+
+def deploy(hosts: list[fleet.Host]) -> None:
+    """Run the collection's own site playbook over the fleet, as an operator would."""
+    folder = paths.fleet_dir(NAME)
+    version = registryimage.newest()
+    archive = paths.IMAGES / registryimage.versions()[version]["archive"]
+    file = folder / "inventory" / "hosts.yml"
+    file.parent.mkdir(exist_ok=True)
+    content = inventory(hosts, folder / "pki" / "ca.crt", archive, version)
+    file.write_text(yaml.safe_dump(content, explicit_start=True, sort_keys=False))
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(file), "playbooks/site.yml"]
+    say(f"registry {version} ({registryimage.versions()[version]['source']}), inventory {file}")
+    with step("ansible-playbook playbooks/site.yml"):
+        done = subprocess.run(
+            command,
+            cwd=paths.CHECKOUT,
+            env={**os.environ, "ANSIBLE_CONFIG": str(paths.CHECKOUT / "ansible.cfg")},
+            check=False,
+        )
+    if done.returncode != 0:
+        raise LabError(f"the deployment failed (exit code {done.returncode}); its messages are above")
+
+
+def prove(client: fleet.Host, mirror: fleet.Host, hub: fleet.Host, known: dict[str, str]) -> Proof:
+    """Pull the image on *client* and read in both servers' logs how it got there."""
+    docker("exec", client.container, "docker", "image", "rm", "-f", IMAGE, check=False)
+    before = {host: _lines(host, log) for host, log in ((hub, HUB_LOG), (mirror, MIRROR_LOG))}
+    docker("exec", client.container, "docker", "pull", "-q", IMAGE)
+    served: list[str] = []
+
+    def logged() -> bool:
+        served[:] = served_lines(_tail(mirror, MIRROR_LOG, before[mirror]), client.address, REPOSITORY)
+        return any("/manifests/" in line for line in served) and any("/blobs/" in line for line in served)
+
+    try:
+        wait_until(logged, 10, f"entries for {client.name} in the access log of {mirror.name}")
+    except LabError as error:
+        say(str(error))
+    said = docker("exec", client.container, "docker", "info", "-f", "{{json .RegistryConfig.Mirrors}}")
+    return Proof(
+        client=client.name,
+        image=IMAGE,
+        mirror=mirror.name,
+        encrypted=_encrypted(said, mirror),
+        served=tuple(served),
+        askers=tuple(askers(_tail(hub, HUB_LOG, before[hub]), known)),
+    )
+
+
+def _encrypted(mirrors: str, mirror: fleet.Host) -> bool:
+    """True when the engine knows the mirror by https alone and nothing there listens for plain HTTP on its port."""
+    configured = [url for url in yaml.safe_load(mirrors) if mirror.name in url]
+    return bool(configured) and all(url.startswith("https://") for url in configured)
+
+
+def _lines(host: fleet.Host, log: str) -> int:
+    return int(docker("exec", host.container, "sh", "-c", f"cat {log} 2>/dev/null | wc -l"))
+
+
+def _tail(host: fleet.Host, log: str, after: int) -> str:
+    return docker("exec", host.container, "tail", "-n", f"+{after + 1}", log)
+
+
+def up() -> None:
+    """Bring the demo up from whatever is there, and prove it."""
+    start = time.monotonic()
+    engine.up()
+    artefacts.build(dict.fromkeys(platform.image for platform in PLATFORMS))
+    hosts = fleet.up(NAME, PLATFORMS, SUBNET)
+    deploy(hosts)
+    hub, mirror, *clients = hosts
+    known = {host.address: host.name for host in hosts}
+    proofs = [prove(client, mirror, hub, known) for client in clients]
+    print(f"\nThe log of {MIRROR} about its answers:")
+    for proof in proofs:
+        print("\n".join(f"  {line}" for line in proof.served))
+    print(f"\n{table(proofs)}\n")
+    problems = [problem for proof in proofs for problem in proof.problems]
+    if problems:
+        raise LabError("not proven:\n" + "\n".join(f"  - {problem}" for problem in problems))
+    shell = f"docker exec -it {clients[0].container} bash"
+    say(f"proven in {time.monotonic() - start:.0f} s. Look around: {shell}. Take it away: make demo-down")
+
+
+def down() -> None:
+    """Take away all that the demo made; what other fleets of this checkout use stays until they are gone."""
+    record = state.load()
+    if not engine.answers():
+        if not record.engine and paths.FLEETS.exists():
+            raise LabError("the Docker Engine does not answer; start it, so that the demo's hosts can be removed")
+        if record.engine and paths.FLEETS.exists():
+            engine.up()
+    if engine.answers():
+        say("fleet removed" if fleet.down(NAME) else "there is no demo fleet")
+        if others := fleet.running():
+            say(f"images and caches stay, other fleets use them: {', '.join(sorted(others))}")
+            return
+        _remove_images([*record.images, *(hostimage.name(flavour) for flavour in hostimage.PACKAGES)])
+    engine.down()
+    shutil.rmtree(paths.CACHE, ignore_errors=True)
+    say("everything the demo made is gone")
+
+
+def _remove_images(images: list[str]) -> None:
+    for image in images:
+        if docker("image", "inspect", "-f", "{{.Id}}", image, check=False):
+            try:
+                docker("image", "rm", image)
+            except LabError:
+                say(f"image {image} stays: something else uses it")
+
+
+def main() -> int:
+    """Exit code 0 for a proven demo, 2 when the machine lacks something, 1 for every other failure."""
+    try:
+        if sys.argv[1:] == ["down"]:
+            down()
+        else:
+            preflight.check()
+            up()
+    except preflight.NotPossible as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 2
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

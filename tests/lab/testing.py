@@ -1,0 +1,146 @@
+# Copyright: (c) 2026, dockmirror.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What tests of a running fleet need: its hosts, the logs of the Hub and of a mirror, and faults.
+
+For pytest in a molecule scenario, which sets ``MOLECULE_INVENTORY_FILE``::
+
+    from tests.lab import testing
+
+    client = testing.first("docker_clients")
+    mark = testing.hub_log().mark()
+    client.check_output("docker pull -q alpine")
+    assert testing.hub_log().since(mark)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import testinfra
+from testinfra.utils.ansible_runner import AnsibleRunner
+
+from tests.lab.run import docker, wait_until
+
+HUB_LOG = "/var/log/nginx/hub.log"
+MIRROR_LOG = "/var/log/dockmirror/access.json"
+LogEntry = dict[str, Any]
+
+
+def _runner() -> Any:
+    return AnsibleRunner(os.environ["MOLECULE_INVENTORY_FILE"])
+
+
+def container(name: str) -> str:
+    """Name of the container that is host *name*."""
+    return str(_runner().get_variables(name)["ansible_host"])
+
+
+def host(name: str) -> Any:
+    """Testinfra's view of host *name*; it talks to the container itself, which is many times faster than Ansible."""
+    return testinfra.get_host(f"docker://{container(name)}")
+
+
+def names(group: str) -> list[str]:
+    """Inventory names of the hosts of *group*."""
+    found: list[str] = _runner().get_hosts(group)
+    return found
+
+
+def first(group: str) -> Any:
+    """Testinfra's view of the first host of *group*."""
+    return host(names(group)[0])
+
+
+def address(name: str) -> str:
+    """IPv4 address of host *name* in the fleet's network, as the logs show it."""
+    template = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+    return docker("inspect", "-f", template, container(name))
+
+
+class Log:
+    """A log with one JSON object per line."""
+
+    def __init__(self, name: str, path: str) -> None:
+        """Read *path* of host *name*."""
+        self._host, self._path = host(name), path
+
+    def mark(self) -> int:
+        """A point in time, for `since`: the number of lines up to now."""
+        return int(self._host.check_output(f"cat {self._path} 2>/dev/null | wc -l"))
+
+    def since(self, mark: int) -> list[LogEntry]:
+        """Entries that were written after *mark*."""
+        text = self._host.check_output(f"tail -n +{mark + 1} {self._path}")
+        return [json.loads(line) for line in text.splitlines()]
+
+    def wait(self, mark: int, wanted: Callable[[LogEntry], bool], timeout: float = 10) -> list[LogEntry]:
+        """Entries after *mark* that are *wanted*, at least one: a server writes them after its answer."""
+        found: list[LogEntry] = []
+
+        def there() -> bool:
+            found[:] = [entry for entry in self.since(mark) if wanted(entry)]
+            return bool(found)
+
+        wait_until(there, timeout, f"entry in {self._path}")
+        return found
+
+
+def hub_log() -> Log:
+    """Log of the simulated Docker Hub: time, remote_addr, host, method, uri, status, bytes_sent, range, user_agent."""
+    return Log(names("hub")[0], HUB_LOG)
+
+
+def mirror_log(name: str) -> Log:
+    """Access log of the gateway on mirror host *name*."""
+    return Log(name, MIRROR_LOG)
+
+
+@contextmanager
+def hub_answers(status: int) -> Iterator[None]:
+    """While it lasts, the Hub answers every request with 503, or each GET of a manifest with 429."""
+    if status not in (429, 503):
+        raise ValueError(f"the Hub cannot be made to answer {status}")
+    hub, flag = first("hub"), f"/run/hub-{status}"
+    hub.check_output(f"touch {flag}")
+    try:
+        yield
+    finally:
+        hub.check_output(f"rm -f {flag}")
+
+
+@contextmanager
+def stopped(name: str, unit: str) -> Iterator[None]:
+    """While it lasts, systemd *unit* of host *name* is stopped: connections to it are refused."""
+    target = host(name)
+    target.check_output(f"systemctl stop {unit}")
+    try:
+        yield
+    finally:
+        target.check_output(f"systemctl start {unit}")
+
+
+@contextmanager
+def frozen(name: str) -> Iterator[None]:
+    """While it lasts, host *name* accepts connections and never answers."""
+    docker("pause", container(name))
+    try:
+        yield
+    finally:
+        docker("unpause", container(name))
+
+
+@contextmanager
+def unreachable(name: str, port: int) -> Iterator[None]:
+    """While it lasts, host *name* drops every packet to TCP *port* without a word."""
+    target = host(name)
+    rule = f"INPUT -p tcp --dport {port} -j DROP"
+    target.check_output(f"iptables -I {rule}")
+    try:
+        yield
+    finally:
+        target.check_output(f"iptables -D {rule}")
