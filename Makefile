@@ -1,0 +1,36 @@
+# Everything a developer or a new user types. `make help` lists it.
+SHELL := /bin/bash
+PYTHON ?= python3
+GATES := .venv/bin/python -m tests.tools.gates
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lint unit sanity docs-lint build molecule test
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## make .venv with everything that is needed (again only when the requirements change)
+	@$(PYTHON) tests/tools/bootstrap.py
+
+lint: setup ## yamllint, ansible-lint, ruff, mypy
+	@$(GATES) lint
+
+unit: setup ## unit tests
+	@$(GATES) unit
+
+sanity: setup ## ansible-test sanity
+	@$(GATES) sanity
+
+docs-lint: setup ## documentation of the plugins and roles, changelog
+	@$(GATES) docs-lint
+
+build: setup ## build the collection, install it elsewhere and run a playbook from there
+	@$(GATES) build
+
+molecule: setup ## scenarios on real engines; one of them with SCENARIO=name
+	@$(GATES) lab $(if $(SCENARIO),molecule-$(SCENARIO),molecule)
+
+test: setup ## every gate, as the CI runs them
+	@$(GATES) all
+
+-include mk/lab.mk

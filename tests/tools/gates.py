@@ -1,0 +1,263 @@
+# Copyright: (c) 2026, dockmirror.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the gates one after the other, each into a log file of its own, and sum up.
+
+    python -m tests.tools.gates lint unit       the gates of these groups, or single gates by name
+    python -m tests.tools.gates all             everything, in the order from quick to slow
+
+A gate that fails does not stop the others: the summary at the end tells the whole story. The exit code is 0 only when
+every gate passed. The last line counts tests: each test of pytest, and each gate that is not a run of pytest as one.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests.tools.stage import CACHE, ROOT
+
+LOGS = CACHE / "test-logs"
+TAIL_LINES = 60
+MINUTE = 60.0
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One check: its commands run in order until one fails.
+
+    :ivar group: what `make` calls it.
+    :ivar timeout: seconds for one command; then it is ended and the gate has failed.
+    :ivar pytest: whether pytest runs in it, and leaves its counts in a JUnit file.
+    :ivar cleanup: run after the gate has failed, whatever it left behind.
+    """
+
+    name: str
+    group: str
+    commands: Sequence[Sequence[str]]
+    timeout: float = 10 * MINUTE
+    pytest: bool = False
+    cleanup: Sequence[str] = ()
+
+
+@dataclass
+class Outcome:
+    """What came of one gate."""
+
+    gate: Gate
+    ok: bool = False
+    seconds: float = 0.0
+    passed: int = 0
+    failed: int = 0
+    reason: str = field(default="")
+
+    @property
+    def log(self) -> Path:
+        return LOGS / f"{self.gate.name}.log"
+
+
+def python(*arguments: str) -> list[str]:
+    return [sys.executable, *arguments]
+
+
+def scenarios() -> list[str]:
+    return sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
+
+
+def all_gates() -> list[Gate]:
+    """Every gate, from quick to slow."""
+    gates = [
+        Gate("ruff", "lint", [["ruff", "check", "."]]),
+        Gate("ruff-format", "lint", [["ruff", "format", "--check", "--diff", "."]]),
+        Gate("yamllint", "lint", [["yamllint", "--strict", "."]]),
+        Gate("mypy", "lint", [["mypy"]]),
+        Gate("ansible-lint", "lint", [["ansible-lint", "--offline", "--profile", "production"]]),
+        Gate("unit", "unit", [python("-m", "pytest", "--quiet", "-n", "2")], pytest=True),
+        Gate(
+            "docs-lint",
+            "docs-lint",
+            [
+                [
+                    "antsibull-docs",
+                    "lint-collection-docs",
+                    "--plugin-docs",
+                    "--validate-collection-refs=dependent",
+                    ".",
+                ],
+                ["antsibull-changelog", "lint"],
+                ["antsibull-changelog", "lint-changelog-yaml", "changelogs/changelog.yaml"],
+            ],
+        ),
+        Gate("build", "build", [python("-m", "tests.tools.tarball")]),
+        Gate("sanity", "sanity", [python("-m", "tests.tools.sanity")], timeout=15 * MINUTE),
+        Gate("lab", "lab", [python("-m", "tests.lab", "build")], timeout=20 * MINUTE),
+    ]
+    gates += [
+        Gate(
+            f"molecule-{name}",
+            "molecule",
+            [["molecule", "test", "--scenario-name", name]],
+            timeout=25 * MINUTE,
+            pytest=True,
+            cleanup=["molecule", "destroy", "--scenario-name", name],
+        )
+        for name in scenarios()
+    ]
+    return gates
+
+
+def select(names: Iterable[str]) -> list[Gate]:
+    """The gates of these groups or names, in the order of :func:`all_gates`."""
+    gates = all_gates()
+    known = {gate.name for gate in gates} | {gate.group for gate in gates} | {"all"}
+    wanted = set(names)
+    unknown = sorted(wanted - known)
+    if unknown or not wanted:
+        raise SystemExit(f"gates: unknown: {', '.join(unknown) or '(none given)'}; known: {', '.join(sorted(known))}")
+    return [gate for gate in gates if wanted & {gate.name, gate.group, "all"}]
+
+
+def environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """The caller's environment without what would change a gate's verdict.
+
+    Settings of Ansible, Molecule and pytest go, and so do pyenv's shims: they stand in front of the virtual
+    environment's own python3.X and refuse to run without a version chosen.
+    """
+    kept = {
+        name: value for name, value in inherited.items() if not name.startswith(("ANSIBLE_", "MOLECULE_", "PYTEST_"))
+    }
+    path = [part for part in kept.get("PATH", "").split(os.pathsep) if not part.endswith("pyenv/shims")]
+    kept["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), *path])
+    kept["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")
+    kept["ANSIBLE_COLLECTIONS_PATH"] = str(CACHE / "collections")
+    kept["NO_COLOR"] = "1"
+    kept["PY_COLORS"] = "0"
+    kept["PYTHONUNBUFFERED"] = "1"
+    return kept
+
+
+def run_command(command: Sequence[str], log: Path, env: Mapping[str, str], timeout: float) -> str:
+    """Run one command with its output in *log*; '' when it succeeded, else why not.
+
+    It gets a process group of its own, so that the end of its time, or Ctrl-C, reaches everything it started.
+    """
+    with log.open("ab") as output:
+        output.write(f"$ {' '.join(command)}\n".encode())
+        output.flush()
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            end_group(process)
+            return f"no end after {timeout:.0f} s: {command[0]}"
+        except KeyboardInterrupt:
+            end_group(process)
+            raise
+    return "" if code == 0 else f"exit code {code}: {Path(command[0]).name}"
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """Ask a command and its children to end; insist when they do not."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        os.killpg(process.pid, number)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+
+
+def count(report: Path) -> tuple[int, int]:
+    """(passed, failed) of a JUnit file; skipped tests are neither."""
+    passed = failed = 0
+    if report.exists():
+        for suite in ElementTree.parse(report).getroot().iter("testsuite"):  # noqa: S314 - written by our own pytest
+            bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+            failed += bad
+            passed += int(suite.get("tests", 0)) - bad - int(suite.get("skipped", 0))
+    return passed, failed
+
+
+def run_gate(gate: Gate) -> Outcome:
+    outcome = Outcome(gate)
+    outcome.log.unlink(missing_ok=True)
+    report = LOGS / f"{gate.name}.xml"
+    report.unlink(missing_ok=True)
+    env = environment(os.environ)
+    if gate.pytest:
+        env["PYTEST_ADDOPTS"] = f"--junitxml={report}"
+    start = time.monotonic()
+    try:
+        for command in gate.commands:
+            outcome.reason = run_command(command, outcome.log, env, gate.timeout)
+            if outcome.reason:
+                break
+    finally:
+        if gate.cleanup and (outcome.reason or sys.exc_info()[0] is not None):
+            run_command(gate.cleanup, outcome.log, env, gate.timeout)
+    outcome.seconds = time.monotonic() - start
+    outcome.passed, outcome.failed = count(report) if gate.pytest else (0, 0)
+    if gate.pytest and not outcome.reason and not outcome.passed:
+        outcome.reason = "no test ran"
+    outcome.ok = not outcome.reason
+    if outcome.ok and not gate.pytest:
+        outcome.passed = 1
+    elif not outcome.ok:
+        outcome.failed = max(outcome.failed, 1)
+    return outcome
+
+
+def describe(outcome: Outcome) -> str:
+    verdict = "ok    " if outcome.ok else "FAILED"
+    tests = f"  {outcome.passed} tests" if outcome.gate.pytest and outcome.ok else ""
+    return f"{verdict} {outcome.gate.name:<24} {outcome.seconds:7.1f} s{tests}"
+
+
+def show_tail(outcome: Outcome) -> None:
+    lines = outcome.log.read_text(errors="replace").splitlines() if outcome.log.exists() else []
+    for line in lines[-TAIL_LINES:]:
+        print(f"    {line}")
+    print(f"    ({outcome.reason}; all of it: {outcome.log.relative_to(ROOT)})", flush=True)
+
+
+def run_gates(gates: Sequence[Gate], run: Callable[[Gate], Outcome] = run_gate) -> int:
+    """Run *gates*, print a line for each, and the summary; the exit code for the process."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    outcomes = []
+    for gate in gates:
+        print(f"...    {gate.name}", end="\r" if sys.stdout.isatty() else "\n", flush=True)
+        outcome = run(gate)
+        outcomes.append(outcome)
+        print(describe(outcome), flush=True)
+        if not outcome.ok:
+            show_tail(outcome)
+    failed = [outcome for outcome in outcomes if not outcome.ok]
+    print(f"\nSummary: {len(outcomes) - len(failed)} of {len(outcomes)} gates ok, ", end="")
+    print(f"{sum(outcome.seconds for outcome in outcomes):.0f} s in all; logs in {LOGS.relative_to(ROOT)}/")
+    for outcome in outcomes:
+        print(f"  {describe(outcome)}" + (f"  ({outcome.reason})" if outcome.reason else ""))
+    tests_passed = sum(outcome.passed for outcome in outcomes)
+    tests_failed = sum(outcome.failed for outcome in outcomes)
+    print(f"\n{tests_passed} passed, {tests_failed} failed", flush=True)
+    return 1 if failed else 0
+
+
+def main(arguments: list[str]) -> int:
+    try:
+        return run_gates(select(arguments))
+    except KeyboardInterrupt:
+        print("\ngates: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
