@@ -1,7 +1,8 @@
 # Everything a developer or a new user types. `make help` lists it.
 SHELL := /bin/bash
-PYTHON ?= python3
-GATES := .venv/bin/python -m tests.tools.gates
+SYSTEM_PYTHON ?= python3
+PYTHON := .venv/bin/python
+GATES := $(PYTHON) -m tests.tools.gates
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint unit sanity docs-lint build molecule test
@@ -10,7 +11,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## make .venv with everything that is needed (again only when the requirements change)
-	@$(PYTHON) tests/tools/bootstrap.py
+	@$(SYSTEM_PYTHON) tests/tools/bootstrap.py
 
 lint: setup ## yamllint, ansible-lint, ruff, mypy
 	@$(GATES) lint

@@ -151,9 +151,18 @@ def run_command(command: Sequence[str], log: Path, env: Mapping[str, str], timeo
     with log.open("ab") as output:
         output.write(f"$ {' '.join(command)}\n".encode())
         output.flush()
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-        )
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        except OSError as error:
+            return f"{command[0]}: {error.strerror}"
         try:
             code = process.wait(timeout)
         except subprocess.TimeoutExpired:
