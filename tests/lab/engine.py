@@ -11,7 +11,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.lab import apt, paths, preflight, state
+from tests.lab import apt, leftovers, paths, preflight, state
 from tests.lab.preflight import NotPossible
 from tests.lab.run import LabError, docker, run, say, step, wait_until
 
@@ -37,8 +37,11 @@ def up() -> None:
         return
     preflight.check()
     record = state.load()
-    record.data_root_made = record.data_root_made or not DATA_ROOT.exists()
-    state.save(record)
+    if not record.engine:  # else this is a later start, and the first one's findings count
+        record.data_root_made = not DATA_ROOT.exists()
+        record.bridge_made = not leftovers.bridge()
+        record.forwarded_before = leftovers.forwarding()
+        state.save(record)
     # Debian 13 split the client off. iptables and certificates are recommendations, without which no engine works.
     client = ["docker-cli"] if apt.available("docker-cli") else []
     apt.install("docker.io", *client, "iptables", "ca-certificates")
@@ -84,8 +87,9 @@ def _record(engine: str, pid: int = 0) -> None:
 
 
 def _is_engine(pid: int) -> bool:
+    """True while *pid* is a living dockerd; one that ended and that nobody waits for has no command line any more."""
     try:
-        return Path(f"/proc/{pid}/comm").read_text().strip() == "dockerd"
+        return Path(f"/proc/{pid}/cmdline").read_bytes().partition(b"\0")[0].endswith(b"dockerd")
     except OSError:
         return False
 
@@ -104,6 +108,8 @@ def down() -> None:
         run("systemctl", "stop", "docker.service", "docker.socket")
         say("Docker Engine stopped")
     shutil.rmtree(RUN, ignore_errors=True)
+    if record.engine and record.bridge_made:
+        leftovers.remove(record.forwarded_before)
     if not apt.remove(record.packages):
         return
     if record.data_root_made and not shutil.which("dockerd"):

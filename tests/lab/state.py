@@ -26,6 +26,10 @@ class State:
     """Process id of the engine the lab started itself."""
     data_root_made: bool = False
     """True when the engine's data folder did not exist before."""
+    forwarded_before: bool = True
+    """Whether the kernel forwarded IPv4 packets before the engine's start."""
+    bridge_made: bool = False
+    """True when the engine's default bridge did not exist before its start."""
     images: list[str] = field(default_factory=list)
     """Images the lab pulled into the engine from a registry."""
 
