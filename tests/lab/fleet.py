@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from tests.lab import hostimage, hub, paths, pki
+from tests.lab import hostimage, hub, paths, pki, rights
 from tests.lab.mkimage import Entry, File, archive
 from tests.lab.platforms import Platform
 from tests.lab.run import LabError, docker, run, say, step, wait_until
@@ -24,10 +24,7 @@ ADDRESSES = ipaddress.ip_network("10.90.0.0/15")
 FIRST_HOST = 10
 BOOT_TIMEOUT = 120.0
 
-# = --privileged without SYS_RESOURCE, a right that a machine which is a container itself often lacks.
-RIGHTS = (
-    "--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE", "--security-opt", "seccomp=unconfined",
-    "--security-opt", "apparmor=unconfined", "--cgroupns", "private",
+FORM = (
     "--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp",
     # systemd ignores SIGTERM; this one makes `docker stop` and `docker restart` a clean shutdown and reboot.
     "--stop-signal", "SIGRTMIN+3", "--log-driver", "json-file",
@@ -141,7 +138,17 @@ def _start(fleet: str, host: Host, platform: Platform) -> None:
         docker("rm", "-f", "-v", host.container)
     labels = {FLEET_LABEL: fleet, CHECKOUT_LABEL: str(paths.CHECKOUT), SPEC_LABEL: spec}
     options += [part for key, value in labels.items() for part in ("--label", f"{key}={value}")]
-    docker("create", "--name", host.container, *options, *RIGHTS, image, "/usr/sbin/fleet-init", *boot)
+    docker(
+        "create",
+        "--name",
+        host.container,
+        *options,
+        *FORM,
+        *rights.for_this_machine(),
+        image,
+        "/usr/sbin/fleet-init",
+        *boot,
+    )
     folder = paths.fleet_dir(fleet) / "pki"
     _put(host.container, {"usr/local/share/ca-certificates/dockmirror-lab.crt": File((folder / "ca.crt").read_bytes())})
     if platform.is_hub:
