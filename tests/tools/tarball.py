@@ -72,7 +72,9 @@ def check_content(tarball: Path) -> None:
 def use(place: Path, tarball: Path, env: Mapping[str, str]) -> None:
     """Install into *place* and run from there by full name, with no setting of the checkout."""
     collections = place / "collections"
-    env = {**env, "ANSIBLE_CONFIG": os.devnull, "ANSIBLE_COLLECTIONS_PATH": str(collections), "HOME": str(place)}
+    settings = place / "ansible.cfg"
+    settings.write_text("[defaults]\nnocows = true\n")
+    env = {**env, "ANSIBLE_CONFIG": str(settings), "ANSIBLE_COLLECTIONS_PATH": str(collections), "HOME": str(place)}
     run(["ansible-galaxy", "collection", "install", "--offline", "-p", str(collections), str(tarball)], place, env)
     home = collections / "ansible_collections/dockmirror/fleet"
 
