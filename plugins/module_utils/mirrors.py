@@ -1,0 +1,118 @@
+# Copyright: (c) 2026, dockmirror.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a client needs to know about its mirrors: their URLs, their order, and what is wrong with a URL."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Iterable, Mapping
+from urllib.parse import SplitResult, urlsplit
+
+HTTPS_PORT = 443
+HTTP_PORT = 80
+
+
+def order_mirrors(mirrors: Iterable[str], client: str) -> list[str]:
+    """Order ``mirrors`` for ``client`` by rendezvous (highest random weight) hashing.
+
+    Each client gets its own order, the same in every run and whatever the order of the input. Over many clients every
+    mirror is first equally often, and the clients of a mirror that fails spread over all the others. A mirror that is
+    added takes about 1/n of the clients and moves no other one; one that is removed moves only its own clients.
+
+    :param mirrors: URLs or names; duplicates are dropped.
+    :param client: the client's name.
+    """
+
+    def weight(mirror: str) -> bytes:
+        return hashlib.sha256((f"{mirror}\0{client}").encode()).digest()
+
+    return sorted(set(mirrors), key=weight, reverse=True)
+
+
+def server_of(name: str, variables: Mapping[str, Any]) -> dict[str, str]:
+    """How clients reach the mirror ``name``.
+
+    :param name: inventory name of the mirror.
+    :param variables: the mirror's variables; read are the gateway role's C(gateway_server_name), C(gateway_tls),
+        C(gateway_https_port), C(gateway_http_port), C(gateway_fleet_ca_dir), and C(inventory_dir).
+    :returns: ``name`` (what the probe image says), ``url``, and ``ca_file``: the path on the controller of the fleet CA
+        where that signs the mirror's certificate, else the empty string.
+    """
+    server_name = str(variables.get("gateway_server_name") or name)
+    tls = variables.get("gateway_tls") or "fleet_ca"
+    if tls == "none":
+        scheme, port, default_port = "http", int(variables.get("gateway_http_port") or HTTP_PORT), HTTP_PORT
+    else:
+        scheme, port, default_port = "https", int(variables.get("gateway_https_port") or HTTPS_PORT), HTTPS_PORT
+    ca_file = ""
+    if tls == "fleet_ca":
+        ca_dir = variables.get("gateway_fleet_ca_dir") or f"{variables.get('inventory_dir') or '.'}/fleet-ca"
+        ca_file = f"{ca_dir}/ca.crt"
+    # One spelling only: for https://name dockerd reads certs.d/name, for https://name:443 it reads certs.d/name:443.
+    authority = server_name if port == default_port else f"{server_name}:{port}"
+    return {"name": server_name, "url": f"{scheme}://{authority}", "ca_file": ca_file}
+
+
+def url_problems(urls: Iterable[Any], allow_http: bool) -> list[str]:
+    """What dockerd, or this collection's own policy, has against these mirror URLs; one sentence for each problem.
+
+    No message repeats credentials that were found in a URL.
+    """
+    problems: list[str] = []
+    seen: dict[str, str] = {}
+    for url in urls:
+        if not isinstance(url, str):
+            problems.append(f"{url!r} is not a URL but {type(url).__name__}.")
+            continue
+        shown = without_credentials(url)
+        problems.extend(f"{shown}: {problem}" for problem in _problems_of(url, allow_http))
+        key = url.rstrip("/").lower()
+        if key in seen:
+            problems.append(f"{shown}: it is listed twice.")
+        seen[key] = url
+    return problems
+
+
+def _problems_of(url: str, allow_http: bool) -> list[str]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        return [f"it is not a valid URL ({error})."]
+    if parts.scheme not in ("http", "https"):
+        return ["a mirror URL starts with https:// (or http://)."]
+    problems = []
+    if not parts.hostname or any(character.isspace() for character in url):
+        problems.append("there is no valid host name in it.")
+    if port == 0:
+        problems.append("port 0 is not a port.")
+    if parts.username is not None or parts.password is not None:
+        problems.append("credentials are not allowed in a mirror URL.")
+    if parts.query or parts.fragment or url.endswith(("?", "#")):
+        problems.append("a query or fragment is not allowed in a mirror URL.")
+    if parts.scheme == "http" and not allow_http:
+        problems.append(
+            "plain http sends image pulls, and Docker Hub credentials where the engine has some, unprotected over the "
+            "network; use https, or set docker_client_allow_http to true to accept that."
+        )
+    return problems
+
+
+def without_credentials(url: str) -> str:
+    """``url`` as it may be shown."""
+    head, separator, tail = url.partition("://")
+    authority, slash, path = tail.partition("/")
+    if "@" not in authority:
+        return url
+    return head + separator + "***@" + authority.rpartition("@")[2] + slash + path
+
+
+def split(url: str) -> SplitResult:
+    """Parse a mirror URL as dockerd reports it."""
+    return urlsplit(url.rstrip("/"))
+
+
+def port_of(parts: SplitResult) -> int:
+    """The port of a parsed mirror URL, by its scheme where it names none."""
+    return parts.port or (HTTPS_PORT if parts.scheme == "https" else HTTP_PORT)
