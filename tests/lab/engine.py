@@ -11,7 +11,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.lab import apt, leftovers, paths, preflight, state
+from tests.lab import apt, leftovers, limits, paths, preflight, state
 from tests.lab.preflight import NotPossible
 from tests.lab.run import LabError, docker, run, say, step, wait_until
 
@@ -96,6 +96,7 @@ def _is_engine(pid: int) -> bool:
 
 def down() -> None:
     """Stop the engine the lab started and remove what it installed; anything in use by others stays."""
+    limits.restore()
     record = state.load()
     if record.engine and answers() and (foreign := _foreign()):
         say(f"the Docker Engine stays, because others use it by now: {foreign}")

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from tests.lab import hostimage, hub, paths, pki, rights
+from tests.lab import hostimage, hub, limits, paths, pki, rights
 from tests.lab.mkimage import Entry, File, archive
 from tests.lab.platforms import Platform
 from tests.lab.run import LabError, docker, run, say, step, wait_until
@@ -54,6 +54,7 @@ def up(name: str, platforms: list[Platform], subnet: str = "") -> list[Host]:
         )
         for index, platform in enumerate(platforms)
     ]
+    limits.make_room(len(hosts))
     with step(f"fleet {name}: {len(hosts)} hosts"), ThreadPoolExecutor() as pool:
         list(pool.map(lambda pair: _start(name, *pair), zip(hosts, platforms, strict=True)))
         list(pool.map(_wait, hosts))

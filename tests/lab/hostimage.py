@@ -24,8 +24,8 @@ BARE = (
     "procps", "openssl", "kmod",
 )  # fmt: skip
 # Engine 20.10 of Debian 12 has its client inside and only Compose 1; later releases have both as own packages.
-OLD_ENGINE = ("docker.io", "docker-compose", "nginx")
-ENGINE = ("docker.io", "docker-cli", "docker-compose", "nginx")
+OLD_ENGINE = ("docker.io", "docker-compose", "nginx", "logrotate")
+ENGINE = ("docker.io", "docker-cli", "docker-compose", "nginx", "logrotate")
 PACKAGES: dict[str, tuple[str, ...]] = {
     "trixie-full": (*BARE, *ENGINE),
     "bookworm-full": (*BARE, *OLD_ENGINE),

@@ -30,6 +30,8 @@ class State:
     """Whether the kernel forwarded IPv4 packets before the engine's start."""
     bridge_made: bool = False
     """True when the engine's default bridge did not exist before its start."""
+    inotify_instances: int = 0
+    """The kernel limit of that name before the lab raised it; 0 when it did not."""
     images: list[str] = field(default_factory=list)
     """Images the lab pulled into the engine from a registry."""
 
