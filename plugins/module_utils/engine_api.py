@@ -69,8 +69,13 @@ class JsonStream:
     Iteration ends when the engine ends its answer, and raises :class:`EngineTimeout` at the deadline.
     """
 
-    def __init__(self, connection: http.client.HTTPConnection, sock: socket.socket,
-                 response: http.client.HTTPResponse, deadline: float) -> None:
+    def __init__(
+        self,
+        connection: http.client.HTTPConnection,
+        sock: socket.socket,
+        response: http.client.HTTPResponse,
+        deadline: float,
+    ) -> None:
         self._connection = connection
         self._sock = sock
         self._response = response
@@ -79,8 +84,9 @@ class JsonStream:
     def __enter__(self) -> JsonStream:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -169,13 +175,25 @@ class EngineApi:
         """
         return self._json("GET", path, params, None, None, timeout)
 
-    def post_json(self, path: str, params: Mapping[str, Any] | None = None, body: Any = None,
-                  headers: Mapping[str, str] | None = None, timeout: float | None = None) -> Any:
+    def post_json(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Any:
         """POST ``body`` (sent as JSON) and return the answered document, or None for an empty answer."""
         return self._json("POST", path, params, body, headers, timeout)
 
-    def post_stream(self, path: str, params: Mapping[str, Any] | None = None, body: Any = None,
-                    headers: Mapping[str, str] | None = None, timeout: float | None = None) -> JsonStream:
+    def post_stream(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> JsonStream:
         """POST and iterate over the documents of the answer while they come (``/images/create``).
 
         The engine reports a failure of the work itself inside the stream, as a document with ``error``.
@@ -186,8 +204,9 @@ class EngineApi:
         """DELETE and return the answered document, or None for an empty answer."""
         return self._json("DELETE", path, params, None, None, timeout)
 
-    def events(self, filters: Mapping[str, Any], since: float | None = None,
-               timeout: float | None = None) -> JsonStream:
+    def events(
+        self, filters: Mapping[str, Any], since: float | None = None, timeout: float | None = None
+    ) -> JsonStream:
         """Listen to events.
 
         :param filters: for example ``{"type": ["daemon"], "event": ["reload"]}``.
@@ -198,8 +217,15 @@ class EngineApi:
             params["since"] = f"{since:.9f}"
         return self._open("GET", "/events", params, timeout=timeout)
 
-    def _json(self, method: str, path: str, params: Mapping[str, Any] | None, body: Any,
-              headers: Mapping[str, str] | None, timeout: float | None) -> Any:
+    def _json(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None,
+        body: Any,
+        headers: Mapping[str, str] | None,
+        timeout: float | None,
+    ) -> Any:
         with self._open(method, path, params, body, headers, timeout) as stream:
             text = stream.read_all()
         if not text.strip():
@@ -209,8 +235,15 @@ class EngineApi:
         except ValueError as error:
             raise EngineError(f"the engine's answer to {method} {path} is not JSON") from error
 
-    def _open(self, method: str, path: str, params: Mapping[str, Any] | None = None, body: Any = None,
-              headers: Mapping[str, str] | None = None, timeout: float | None = None) -> JsonStream:
+    def _open(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> JsonStream:
         seconds = self.timeout if timeout is None else timeout
         deadline = time.monotonic() + seconds
         connection = _UnixConnection(self.socket_path, max(seconds, 0.001))
@@ -228,10 +261,13 @@ class EngineApi:
         except socket.timeout as error:
             connection.close()
             raise EngineTimeout(
-                f"the engine on {self.socket_path} did not answer {method} {path} within {seconds:g} seconds") from error
+                f"the engine on {self.socket_path} did not answer {method} {path} within {seconds:g} seconds"
+            ) from error
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise EngineUnreachable(f"no engine answers on {self.socket_path}: {error or type(error).__name__}") from error
+            raise EngineUnreachable(
+                f"no engine answers on {self.socket_path}: {error or type(error).__name__}"
+            ) from error
         stream = JsonStream(connection, sock, response, deadline)
         if response.status >= 400:
             with stream:
@@ -242,14 +278,13 @@ class EngineApi:
 def _with_query(path: str, params: Mapping[str, Any] | None) -> str:
     if not params:
         return path
-    pairs = []
-    for name, value in params.items():
-        if isinstance(value, bool):
-            value = "true" if value else "false"
-        elif isinstance(value, (dict, list)):
-            value = json.dumps(value, sort_keys=True)
-        pairs.append((name, str(value)))
-    return path + "?" + urlencode(pairs)
+    return path + "?" + urlencode([(name, _query_text(value)) for name, value in params.items()])
+
+
+def _query_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value, sort_keys=True) if isinstance(value, (dict, list)) else str(value)
 
 
 def _error_message(body: bytes, reason: str) -> str:

@@ -37,15 +37,21 @@ class Handler(BaseHTTPRequestHandler):
     def address_string(self) -> str:
         return "unix"
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *_args: Any) -> None:
         """Keep the test output clean."""
 
     def handle_any(self) -> None:
         parts = urlsplit(self.path)
         length = int(self.headers.get("Content-Length") or 0)
-        Handler.asked.append({
-            "method": self.command, "path": parts.path, "query": {k: v[0] for k, v in parse_qs(parts.query).items()},
-            "body": self.rfile.read(length), "headers": dict(self.headers)})
+        Handler.asked.append(
+            {
+                "method": self.command,
+                "path": parts.path,
+                "query": {k: v[0] for k, v in parse_qs(parts.query).items()},
+                "body": self.rfile.read(length),
+                "headers": dict(self.headers),
+            }
+        )
         Handler.answers[parts.path](self)
 
     do_GET = do_POST = do_DELETE = handle_any
