@@ -24,8 +24,10 @@ BARE = (
     "procps", "openssl", "kmod",
 )  # fmt: skip
 # Engine 20.10 of Debian 12 has its client inside and only Compose 1; later releases have both as own packages.
-OLD_ENGINE = ("docker.io", "docker-compose", "nginx", "logrotate")
-ENGINE = ("docker.io", "docker-cli", "docker-compose", "nginx", "logrotate")
+# With them comes all that the roles for servers install, so that only `bare` hosts ask the package mirror.
+SERVER = ("docker-compose", "nginx", "logrotate", "python3-cryptography")
+OLD_ENGINE = ("docker.io", *SERVER)
+ENGINE = ("docker.io", "docker-cli", *SERVER)
 PACKAGES: dict[str, tuple[str, ...]] = {
     "trixie-full": (*BARE, *ENGINE),
     "bookworm-full": (*BARE, *OLD_ENGINE),
