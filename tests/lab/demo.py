@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -87,21 +90,34 @@ def prove(client: fleet.Host, mirror: fleet.Host, hub: fleet.Host, known: dict[s
         wait_until(logged, 10, f"entries for {client.name} in the access log of {mirror.name}")
     except LabError as error:
         say(str(error))
-    said = docker("exec", client.container, "docker", "info", "-f", "{{json .RegistryConfig.Mirrors}}")
     return Proof(
         client=client.name,
         image=IMAGE,
         mirror=mirror.name,
-        encrypted=_encrypted(said, mirror),
+        tls=_tls(client, mirror),
         served=tuple(served),
         askers=tuple(askers(_tail(hub, HUB_LOG, before[hub]), known)),
     )
 
 
-def _encrypted(mirrors: str, mirror: fleet.Host) -> bool:
-    """True when the engine knows the mirror by https alone and nothing there listens for plain HTTP on its port."""
-    configured = [url for url in yaml.safe_load(mirrors) if mirror.name in url]
-    return bool(configured) and all(url.startswith("https://") for url in configured)
+def _tls(client: fleet.Host, mirror: fleet.Host) -> str:
+    """TLS version that the mirror speaks, its certificate verified by the fleet's CA; empty for a client that uses http.
+
+    The client's engine names its mirrors by URL, and what is https there is never tried without TLS.
+    """
+    urls = json.loads(docker("exec", client.container, "docker", "info", "-f", "{{json .RegistryConfig.Mirrors}}"))
+    if not urls or not all(url.startswith("https://") for url in urls):
+        return ""
+    context = ssl.create_default_context(cafile=str(paths.fleet_dir(NAME) / "inventory" / "fleet-ca" / "ca.crt"))
+    try:
+        with (
+            socket.create_connection((mirror.address, 443), timeout=10) as plain,
+            context.wrap_socket(plain, server_hostname=mirror.name) as connection,
+        ):
+            return connection.version() or ""
+    except OSError as error:
+        say(f"{mirror.name}: no verified TLS: {error}")
+        return ""
 
 
 def _lines(host: fleet.Host, log: str) -> int:
@@ -122,9 +138,9 @@ def up() -> None:
     hub, mirror, *clients = hosts
     known = {host.address: host.name for host in hosts}
     proofs = [prove(client, mirror, hub, known) for client in clients]
-    print(f"\nThe log of {MIRROR} about its answers:")
+    print(f"\nWhat {MIRROR} has in its access log, the last answer to each client:")
     for proof in proofs:
-        print("\n".join(f"  {line}" for line in proof.served))
+        print("\n".join(f"  {line}" for line in proof.served[-1:]))
     print(f"\n{table(proofs)}\n")
     problems = [problem for proof in proofs for problem in proof.problems]
     if problems:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import json
 import shutil
@@ -129,7 +130,10 @@ def _start(fleet: str, host: Host, platform: Platform) -> None:
     options = ["--hostname", host.name, "--network", fleet, "--ip", host.address]
     options += [part for dns in platform.names for part in ("--network-alias", dns)]
     boot = hub.BOOT_ARGUMENTS if platform.is_hub else ()
-    spec = " ".join([docker("image", "inspect", "-f", "{{.Id}}", image), *options, *boot])
+    folder = paths.fleet_dir(fleet) / "pki"
+    authority = (folder / "ca.crt").read_bytes()
+    trusted = hashlib.sha256(authority).hexdigest()
+    spec = " ".join([docker("image", "inspect", "-f", "{{.Id}}", image), trusted, *options, *boot])
     template = f'{{{{index .Config.Labels "{SPEC_LABEL}"}}}}'
     present = docker("inspect", "--type", "container", "-f", template, host.container, check=False)
     if present == spec:
@@ -150,8 +154,7 @@ def _start(fleet: str, host: Host, platform: Platform) -> None:
         "/usr/sbin/fleet-init",
         *boot,
     )
-    folder = paths.fleet_dir(fleet) / "pki"
-    _put(host.container, {"usr/local/share/ca-certificates/dockmirror-lab.crt": File((folder / "ca.crt").read_bytes())})
+    _put(host.container, {"usr/local/share/ca-certificates/dockmirror-lab.crt": File(authority)})
     if platform.is_hub:
         docker("cp", "-", f"{host.container}:/", stdin=paths.HUB_STORAGE.read_bytes())
         _put(host.container, hub.files(folder))

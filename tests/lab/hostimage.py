@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.lab import apt, paths
 from tests.lab.run import LabError, docker, run, step
 
-REPOSITORY = "dockmirror-lab/host"
+REPOSITORY = f"dockmirror-lab/host-{paths.CHECKOUT_ID}"
 KEY_LABEL = "dockmirror-lab.key"
 
 BARE = (

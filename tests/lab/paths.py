@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT_ID = hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:8]
+"""Part of the names of what the engine keeps, so that two checkouts on one machine never share or remove it."""
 ASSETS = Path(__file__).resolve().parent / "assets"
 CACHE = CHECKOUT / ".cache" / "lab"
 ROOTFS = CACHE / "rootfs"

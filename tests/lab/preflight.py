@@ -15,6 +15,7 @@ from tests.lab.run import LabError
 
 GIB = 1024**3
 DISK = 8 * GIB
+DISK_WHEN_BUILT = 2 * GIB
 MEMORY = 3 * GIB
 
 
@@ -54,8 +55,9 @@ def missing() -> list[str]:
         if apt.architecture() not in ("amd64", "arm64"):
             found.append(f"the architecture must be amd64 or arm64, this is {apt.architecture()}")
     free = disk_free(paths.CACHE)
-    if free < DISK:
-        found.append(f"{DISK // GIB} GiB of free disk are needed at {paths.CHECKOUT}, there are {free / GIB:.1f}")
+    disk = DISK_WHEN_BUILT if paths.HUB_STORAGE.exists() else DISK
+    if free < disk:
+        found.append(f"{disk // GIB} GiB of free disk are needed at {paths.CHECKOUT}, there are {free / GIB:.1f}")
     memory = memory_available()
     if memory < MEMORY:
         found.append(f"{MEMORY // GIB} GiB of free memory are needed, there are {memory / GIB:.1f}")

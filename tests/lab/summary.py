@@ -17,12 +17,13 @@ HEADINGS = ("client", "image", "served by", "over TLS", "Docker Hub asked by")
 
 @dataclass(frozen=True)
 class Proof:
-    """How one client got one image; every claim comes from the logs of the two servers."""
+    """How one client got one image; who served and who asked comes from the logs of the two servers."""
 
     client: str
     image: str
     mirror: str
-    encrypted: bool
+    tls: str
+    """Protocol version of the verified connection, empty when there is none."""
     served: Sequence[str]
     """Lines of the mirror's access log with answers of 200 to this client for this image."""
     askers: Sequence[str]
@@ -34,8 +35,8 @@ class Proof:
         found = []
         if not self.served:
             found.append(f"{self.client}: {self.mirror} did not serve {self.image} to it")
-        if not self.encrypted:
-            found.append(f"{self.client}: the connection to {self.mirror} was not encrypted")
+        if not self.tls:
+            found.append(f"{self.client}: the connection to {self.mirror} was not over verified TLS")
         others = [name for name in self.askers if name != self.mirror]
         if others:
             found.append(f"{self.client}: Docker Hub was asked by {', '.join(others)}")
@@ -48,7 +49,7 @@ class Proof:
             self.client,
             self.image,
             self.mirror if self.served else "NOT the mirror",
-            "yes" if self.encrypted else "NO",
+            self.tls or "NO",
             ", ".join(self.askers) or "nobody (cached)",
         )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import apt, preflight
+from tests.lab import apt, paths, preflight
 
 
 @pytest.fixture
@@ -22,6 +22,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(apt, "debian_mirror", lambda: "http://packages.example.test/debian/")
     monkeypatch.setattr(apt, "architecture", lambda: "amd64")
+    monkeypatch.setattr(paths, "HUB_STORAGE", Path("/nowhere"))
     monkeypatch.setattr(preflight, "disk_free", lambda folder: preflight.DISK)
     monkeypatch.setattr(preflight, "memory_available", lambda: preflight.MEMORY)
     return monkeypatch
@@ -52,6 +53,13 @@ def test_a_system_without_apt_is_said_to_be_no_debian(machine: pytest.MonkeyPatc
 def test_another_operating_system_is_not_looked_at_further(machine: pytest.MonkeyPatch) -> None:
     machine.setattr(sys, "platform", "darwin")
     assert preflight.missing() == ["Linux is needed, this is darwin"]
+
+
+def test_less_disk_is_enough_once_everything_is_built(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    machine.setattr(preflight, "disk_free", lambda folder: preflight.DISK_WHEN_BUILT)
+    assert len(preflight.missing()) == 1
+    machine.setattr(paths, "HUB_STORAGE", tmp_path)
+    assert preflight.missing() == []
 
 
 def test_free_disk_is_asked_where_the_folder_will_be(tmp_path: Path) -> None:

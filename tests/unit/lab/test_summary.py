@@ -24,7 +24,7 @@ def proof(**change: object) -> Proof:
         "client": "client1",
         "image": "alpine",
         "mirror": "mirror",
-        "encrypted": True,
+        "tls": "TLSv1.3",
         "served": (line(),),
         "askers": ("mirror",),
     }
@@ -57,7 +57,7 @@ def test_a_pull_through_the_mirror_alone_is_proven(seen: tuple[str, ...]) -> Non
     ("change", "message"),
     [
         ({"served": ()}, "client1: mirror did not serve alpine to it"),
-        ({"encrypted": False}, "client1: the connection to mirror was not encrypted"),
+        ({"tls": ""}, "client1: the connection to mirror was not over verified TLS"),
         ({"askers": ("client1", "mirror")}, "client1: Docker Hub was asked by client1"),
     ],
 )
@@ -66,10 +66,10 @@ def test_each_flaw_is_a_problem(change: dict[str, object], message: str) -> None
 
 
 def test_table_shows_a_flaw_as_such() -> None:
-    text = table([proof(), proof(client="client2.example", served=(), encrypted=False, askers=())])
+    text = table([proof(), proof(client="client2.example", served=(), tls="", askers=())])
     assert text.splitlines() == [
         "client           image   served by       over TLS  Docker Hub asked by",
         "---------------  ------  --------------  --------  -------------------",
-        "client1          alpine  mirror          yes       mirror",
+        "client1          alpine  mirror          TLSv1.3   mirror",
         "client2.example  alpine  NOT the mirror  NO        nobody (cached)",
     ]
