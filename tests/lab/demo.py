@@ -101,7 +101,7 @@ def prove(client: fleet.Host, mirror: fleet.Host, hub: fleet.Host, known: dict[s
 
 
 def _tls(client: fleet.Host, mirror: fleet.Host) -> str:
-    """TLS version that the mirror speaks, its certificate verified by the fleet's CA; empty for a client that uses http.
+    """TLS version that the mirror speaks, verified by the fleet's CA; empty for a client that uses http.
 
     The client's engine names its mirrors by URL, and what is https there is never tried without TLS.
     """
@@ -151,6 +151,8 @@ def up() -> None:
 
 def down() -> None:
     """Take away all that the demo made; what other fleets of this checkout use stays until they are gone."""
+    if os.geteuid() != 0:
+        raise LabError("root is needed to take the demo away: run it with sudo")
     record = state.load()
     if not engine.answers():
         if not record.engine and paths.FLEETS.exists():

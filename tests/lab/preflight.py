@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, dockmirror.fleet contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Can the lab run here? Everything is checked before anything is touched."""
+"""Can the lab run here? Everything is checked before anything is touched, with the system's own Python alone.
+
+``python3 -m tests.lab.preflight`` ends with exit code 2 when it cannot.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ GIB = 1024**3
 DISK = 8 * GIB
 DISK_WHEN_BUILT = 2 * GIB
 MEMORY = 3 * GIB
+PYTHON = (3, 11)
 
 
 class NotPossible(LabError):
@@ -43,6 +47,8 @@ def missing() -> list[str]:
     if not sys.platform.startswith("linux"):
         return [f"Linux is needed, this is {sys.platform}"]
     found = []
+    if sys.version_info < PYTHON:
+        found.append(f"Python {PYTHON[0]}.{PYTHON[1]} or newer is needed, this is {sys.version.split()[0]}")
     if os.geteuid() != 0:
         found.append("root is needed (system containers, file system images, packages): run it with sudo")
     if not all(shutil.which(program) for program in ("apt-get", "dpkg")):
@@ -69,3 +75,11 @@ def check() -> None:
     found = missing()
     if found:
         raise NotPossible("this machine cannot run the lab:\n" + "\n".join(f"  - {item}" for item in found))
+
+
+if __name__ == "__main__":
+    try:
+        check()
+    except NotPossible as problem:
+        print(f"lab: {problem}", file=sys.stderr)
+        sys.exit(2)
