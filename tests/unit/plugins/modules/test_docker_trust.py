@@ -5,11 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +12,7 @@ import pytest
 
 from tests.unit.plugins.module_utils.tls import Authority
 
-ROOT = Path(__file__).resolve().parents[4]
+from .running import run_module
 
 
 @pytest.fixture(scope="module")
@@ -25,45 +20,25 @@ def ca() -> str:
     return Authority("Fleet CA").certificate
 
 
-def run(arguments: dict[str, Any], *options: str) -> dict[str, Any]:
-    """Run the module on this machine; gives its result with the key ``failed``."""
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible")),
-            *("localhost", "-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}"),
-            *("-m", "dockmirror.fleet.docker_trust", "-a", json.dumps(arguments), *options),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    found = re.search(r"^localhost \| (\S+) => (\{.*\})", done.stdout, re.DOTALL | re.MULTILINE)
-    assert found, done.stdout + done.stderr
-    result: dict[str, Any] = json.loads(found[2])
-    return {**result, "failed": found[1] == "FAILED!"}
-
-
 def test_check_apply_again_and_remove(tmp_path: Path, ca: str) -> None:
     base = tmp_path / "certs.d"
     files = [f"{base}/docker.io/dockmirror-ca.crt", f"{base}/m1.example.com:8443/dockmirror-ca.crt"]
     arguments = {"path": str(base), "hosts": ["m1.example.com:8443"], "ca_certificate": ca}
 
-    checked = run(arguments, "--check")
+    checked = run_module("docker_trust", arguments, "--check")
     assert checked["changed"]
     assert checked["written"] == files
     assert not base.exists()
 
-    applied = run(arguments)
+    applied = run_module("docker_trust", arguments)
     assert applied["changed"]
     assert applied["written"] == applied["files"] == files
     assert [Path(file).read_text() for file in files] == [ca, ca]
 
-    again = run(arguments)
+    again = run_module("docker_trust", arguments)
     assert (again["changed"], again["written"], again["files"]) == (False, [], files)
 
-    removed = run({"path": str(base), "state": "absent"})
+    removed = run_module("docker_trust", {"path": str(base), "state": "absent"})
     assert (removed["changed"], removed["removed"], removed["files"]) == (True, files, [])
     assert not base.exists()
 
@@ -80,7 +55,7 @@ def test_check_apply_again_and_remove(tmp_path: Path, ca: str) -> None:
 def test_bad_input_touches_nothing(tmp_path: Path, ca: str, arguments: dict[str, Any], message: str) -> None:
     if arguments.get("ca_certificate") == "CA":
         arguments = {**arguments, "ca_certificate": ca}
-    result = run({**arguments, "path": str(tmp_path / "certs.d")})
+    result = run_module("docker_trust", {**arguments, "path": str(tmp_path / "certs.d")})
     assert result["failed"]
     assert message in result["msg"]
     assert not (tmp_path / "certs.d").exists()
