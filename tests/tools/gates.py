@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
@@ -174,15 +175,27 @@ def run_command(command: Sequence[str], log: Path, env: Mapping[str, str], timeo
     return "" if code == 0 else f"exit code {code}: {Path(command[0]).name}"
 
 
+def is_alive(group: int) -> bool:
+    """Whether a process of this group runs; one that has ended and waits to be collected does not."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _parent, its_group = stat.read_text().rsplit(")", 1)[1].split()[:3]
+        except OSError:
+            continue  # It ended while we looked.
+        if int(its_group) == group and state not in "ZX":
+            return True
+    return False
+
+
 def end_group(process: subprocess.Popen[bytes]) -> None:
     """Ask a command and its children to end; insist when they do not."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        os.killpg(process.pid, number)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            continue
-        return
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        deadline = time.monotonic() + 20
+        while is_alive(process.pid) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    process.wait()
 
 
 def count(report: Path) -> tuple[int, int]:
