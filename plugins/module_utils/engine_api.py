@@ -97,13 +97,11 @@ class JsonStream:
                 break
             end = data.rfind(b"\n") + 1
             if end:
-                for document in _documents(buffer + data[:end]):
-                    yield document
+                yield from _documents(buffer + data[:end])
                 buffer = data[end:]
             else:
                 buffer += data
-        for document in _documents(buffer):
-            yield document
+        yield from _documents(buffer)
 
     def read(self) -> bytes:
         """The next bytes of the answer, as they come; empty at its end."""

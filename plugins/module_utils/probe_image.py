@@ -44,7 +44,8 @@ PLATFORMS: tuple[dict[str, str], ...] = (
 class Image(NamedTuple):
     """The image as documents, by what they are asked for.
 
-    ``manifest_list`` is what a tag resolves to; ``manifests`` and ``blobs`` are keyed by the hexadecimal part of the digest.
+    ``manifest_list`` is what a tag resolves to; ``manifests`` and ``blobs`` are keyed by the
+    hexadecimal part of the digest.
     """
 
     manifest_list: bytes

@@ -25,7 +25,7 @@ def debian_mirror() -> str:
         return given
     found = run("apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI)", "Created-By: Packages").stdout
     for line in found.splitlines():
-        origin, _, uri = line.partition(" ")
+        origin, _separator, uri = line.partition(" ")
         if origin == "Debian" and "security" not in uri:
             return uri
     raise LabError(

@@ -110,7 +110,7 @@ def _network(name: str, subnet: str) -> ipaddress.IPv4Network:
     template = f'{{{{(index .IPAM.Config 0).Subnet}}}} {{{{index .Labels "{CHECKOUT_LABEL}"}}}}'
     present = docker("network", "inspect", "-f", template, name, check=False).strip()
     if present:
-        address, _, checkout = present.partition(" ")
+        address, _separator, checkout = present.partition(" ")
         _own(checkout, name)
         return ipaddress.IPv4Network(address)
     if subnet:

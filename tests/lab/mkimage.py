@@ -124,7 +124,7 @@ def config_blob(image: Image) -> bytes:
             "created": CREATED,
             "config": {"Env": [SEARCH_PATH], **image.config},
             "rootfs": {"type": "layers", "diff_ids": [digest(blob) for blob in image.layers]},
-            "history": [{"created": CREATED, "created_by": "tests.lab.mkimage"} for _ in image.layers],
+            "history": [{"created": CREATED, "created_by": "tests.lab.mkimage"} for _layer in image.layers],
         },
         sort_keys=True,
     ).encode()
@@ -159,7 +159,7 @@ def registry_tree(content: Iterable[Image | Index]) -> dict[str, bytes]:
 def _blob(tree: dict[str, bytes], repository: str, data: bytes, kind: str) -> str:
     """Store *data* and link it into *repository* as *kind* (``_layers`` or ``_manifests/revisions``)."""
     address = digest(data)
-    algorithm, _, value = address.partition(":")
+    algorithm, _separator, value = address.partition(":")
     tree[f"docker/registry/v2/blobs/{algorithm}/{value[:2]}/{value}/data"] = data
     tree[f"docker/registry/v2/repositories/{repository}/{kind}/{algorithm}/{value}/link"] = address.encode()
     return address

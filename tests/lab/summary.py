@@ -78,7 +78,7 @@ def served_lines(text: str, client: str, repository: str) -> list[str]:
 
 def askers(text: str, known: Mapping[str, str]) -> list[str]:
     """Who asked the Hub, by its log; *known* gives the host name of an address."""
-    return sorted({known.get(entry["remote_addr"], entry["remote_addr"]) for _, entry in entries(text)})
+    return sorted({known.get(entry["remote_addr"], entry["remote_addr"]) for _line, entry in entries(text)})
 
 
 def table(proofs: Iterable[Proof]) -> str:

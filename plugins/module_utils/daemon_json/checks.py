@@ -406,7 +406,7 @@ def _bip(name: str, value: str, values: Mapping[str, Any], engine: Engine) -> It
         yield Problem(
             name,
             f"\"{value}\" is the network's own address; give the bridge one of its hosts', like "
-            f"{next(iter(interface.network.hosts()))}/{interface.network.prefixlen}",
+            f"{next(iter(interface.network.hosts()), interface.ip)}/{interface.network.prefixlen}",
         )
 
 

@@ -105,7 +105,8 @@ def refusals(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, s
     directory = tmp_path_factory.mktemp("refusals")
     (directory / "fleet-ca").mkdir()
     (directory / "fleet-ca" / "ca.crt").write_text(Authority("Fleet CA").certificate)
-    _, output = play(directory, {}, clients={name: variables for name, (variables, _) in BAD_INPUT.items()})
+    clients = {name: variables for name, (variables, _message) in BAD_INPUT.items()}
+    _code, output = play(directory, {}, clients=clients)
     return output, dict(re.findall(r"^fatal: \[([a-z-]+)\]: FAILED! => (.*(?:\n .*)*)", output, re.MULTILINE))
 
 

@@ -243,7 +243,7 @@ def test_a_mirror_that_accepts_and_says_nothing(certs_dir: Path, scheme: str, ca
 def test_packets_that_are_dropped(certs_dir: Path) -> None:
     # Linux drops the SYN for a listener whose queue is full
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server, contextlib.ExitStack() as stack:
-        for _ in range(2):
+        for _number in range(2):
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(server.getsockname())
