@@ -131,7 +131,7 @@ def _explain_failure(
     findings = examine_all(engine.mirrors, engine, certs_dir, tag, timeout)
     if wanted and not _normal(wanted) & _normal(engine.mirrors):
         return Verdict(
-            "mirror_list",
+            "other_mirrors",
             f"The running Docker daemon has other mirrors ({_list(engine.mirrors)}) than the inventory asks for "
             f"({_list(wanted)}). Run the onboard playbook for this host. {_sentences(findings)}",
             findings,

@@ -115,7 +115,7 @@ cause:
   description:
     - V(ok), or in one word what is wrong.
     - V(no_engine) no Docker Engine answers on the host.
-    - V(no_mirror) the running daemon has no mirror. V(mirror_list) it has none of O(mirrors).
+    - V(no_mirror) the running daemon has no mirror. V(other_mirrors) it has none of O(mirrors).
     - V(foreign_mirror) the mirror that answered is not in O(expected).
     - V(url), V(name_resolution), V(connection_refused), V(connection_timeout), V(unreachable) no connection to the
       mirror.

@@ -59,8 +59,9 @@ def play(
     *options: str,
     entry: str = "validate",
     clients: dict[str, dict[str, Any]] | None = None,
+    playbook: str | None = None,
 ) -> tuple[bool, str]:
-    """Run an entry point of the role for clients that cannot be reached; gives success and the output."""
+    """Run an entry point of the role, or a playbook, for clients that cannot be reached; gives success and the output."""
     inventory = {
         "docker_clients": {
             "hosts": clients or {"app-07": {}},
@@ -75,7 +76,7 @@ def play(
         [
             str(Path(sys.executable).with_name("ansible-playbook")),
             *("-i", str(directory / "hosts.yml"), "-e", f"@{directory}/variables.json", *options),
-            str(directory / "play.yml"),
+            playbook or str(directory / "play.yml"),
         ],
         cwd=ROOT,
         env={
@@ -163,3 +164,12 @@ def test_the_first_step_on_the_client_comes_after_the_checks(tmp_path: Path, fle
     )
     assert not good
     assert "UNREACHABLE" in output
+
+
+def test_a_rollout_stops_at_the_first_bad_batch(tmp_path: Path, fleet_ca: Path) -> None:
+    clients = {"app-1": {}, "app-2": {"docker_client_mirrors": []}, "app-3": {}}
+    good, output = play(tmp_path, {"rollout_batches": [2, 1]}, clients=clients, playbook="dockmirror.fleet.onboard")
+    assert not good
+    assert "There is no mirror for app-2" in output
+    assert "UNREACHABLE" not in output, "app-1 is in the same batch: nothing more is done to it"
+    assert "app-3" not in output

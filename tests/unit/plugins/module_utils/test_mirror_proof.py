@@ -145,7 +145,7 @@ def test_no_mirror_in_the_running_daemon() -> None:
 
 def test_other_mirrors_than_wanted() -> None:
     result = verdict(None, [B], ["https://a.mirror.invalid"], NAMES, HUB_ERROR)
-    assert result.cause == "mirror_list"
+    assert result.cause == "other_mirrors"
     assert "has other mirrors (https://b.mirror.invalid) than the inventory asks for (https://a.mirr" in result.message
     assert "the name b.mirror.invalid does not resolve" in result.message
 
