@@ -61,7 +61,7 @@ def play(
     clients: dict[str, dict[str, Any]] | None = None,
     playbook: str | None = None,
 ) -> tuple[bool, str]:
-    """Run an entry point of the role, or a playbook, for clients that cannot be reached; gives success and the output."""
+    """Run an entry point of the role, or a playbook, for clients that cannot be reached; gives success and output."""
     inventory = {
         "docker_clients": {
             "hosts": clients or {"app-07": {}},
