@@ -13,6 +13,7 @@ every gate passed. The last line counts tests: each test of pytest, and each gat
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,7 +27,10 @@ from xml.etree import ElementTree
 from tests.tools.stage import CACHE, ROOT
 
 LOGS = CACHE / "test-logs"
-TAIL_LINES = 60
+TAIL_LINES = 40
+CAUSE_LINES = 20
+# How Ansible, pytest, molecule and ansible-test begin a line that says what failed.
+CAUSE = re.compile(r"\[ERROR\]|fatal: |FAILED |E   |CRITICAL|ERROR: |FATAL: |lab: ")
 MINUTE = 60.0
 
 
@@ -225,7 +229,8 @@ def run_gate(gate: Gate) -> Outcome:
                 break
     finally:
         if gate.cleanup and (outcome.reason or sys.exc_info()[0] is not None):
-            run_command(gate.cleanup, outcome.log, env, gate.timeout)
+            # A file of its own: the last lines of the gate's log are to be about its failure.
+            run_command(gate.cleanup, LOGS / f"{gate.name}.cleanup.log", env, gate.timeout)
     outcome.seconds = time.monotonic() - start
     outcome.passed, outcome.failed = count(report) if gate.pytest else (0, 0)
     if gate.pytest and not outcome.reason and not outcome.passed:
@@ -244,9 +249,13 @@ def describe(outcome: Outcome) -> str:
     return f"{verdict} {outcome.gate.name:<24} {outcome.seconds:7.1f} s{tests}"
 
 
-def show_tail(outcome: Outcome) -> None:
+def show_failure(outcome: Outcome) -> None:
+    """The end of the log, and before that the lines that name a failure further up."""
     lines = outcome.log.read_text(errors="replace").splitlines() if outcome.log.exists() else []
-    for line in lines[-TAIL_LINES:]:
+    earlier, tail = lines[:-TAIL_LINES], lines[-TAIL_LINES:]
+    for line in [line for line in earlier if CAUSE.match(line)][:CAUSE_LINES]:
+        print(f"  ! {line[:400]}")
+    for line in tail:
         print(f"    {line}")
     print(f"    ({outcome.reason}; all of it: {outcome.log.relative_to(ROOT)})", flush=True)
 
@@ -261,7 +270,7 @@ def run_gates(gates: Sequence[Gate], run: Callable[[Gate], Outcome] = run_gate) 
         outcomes.append(outcome)
         print(describe(outcome), flush=True)
         if not outcome.ok:
-            show_tail(outcome)
+            show_failure(outcome)
     failed = [outcome for outcome in outcomes if not outcome.ok]
     print(f"\nSummary: {len(outcomes) - len(failed)} of {len(outcomes)} gates ok, ", end="")
     print(f"{sum(outcome.seconds for outcome in outcomes):.0f} s in all; logs in {LOGS.relative_to(ROOT)}/")

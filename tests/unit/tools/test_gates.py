@@ -46,6 +46,14 @@ def test_a_failed_gate_shows_its_cause_and_does_not_stop_the_rest(capsys: pytest
     assert shown.splitlines()[-1] == "1 passed, 1 failed"
 
 
+def test_a_cause_that_is_far_above_the_end_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    code = "print('fatal: [host]: the cause'); print('clearing up\\n' * 500); raise SystemExit(1)"
+    gates.run_gates([Gate("long", "any", [script(code)])])
+    shown = capsys.readouterr().out.splitlines()
+    assert "  ! fatal: [host]: the cause" in shown
+    assert shown.count("    clearing up") < 50
+
+
 def test_a_command_that_does_not_exist_is_a_failure() -> None:
     outcome = gates.run_gate(Gate("none", "any", [["dockmirror-no-such-command"]]))
     assert not outcome.ok
