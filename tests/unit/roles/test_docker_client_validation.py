@@ -167,7 +167,7 @@ def test_the_first_step_on_the_client_comes_after_the_checks(tmp_path: Path, fle
 
 
 def test_a_rollout_stops_at_the_first_bad_batch(tmp_path: Path, fleet_ca: Path) -> None:
-    clients = {"app-1": {}, "app-2": {"docker_client_mirrors": []}, "app-3": {}}
+    clients: dict[str, dict[str, object]] = {"app-1": {}, "app-2": {"docker_client_mirrors": []}, "app-3": {}}
     good, output = play(tmp_path, {"rollout_batches": [2, 1]}, clients=clients, playbook="dockmirror.fleet.onboard")
     assert not good
     assert "There is no mirror for app-2" in output
