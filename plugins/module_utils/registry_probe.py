@@ -10,181 +10,136 @@ upstream is asked as well, because the registry itself answers most upstream fai
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import http.client
 import json
 import re
-import socket
-import ssl
-import time
-import urllib.error
-import urllib.request
-from typing import Any, Callable, Mapping, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from ansible_collections.dockmirror.fleet.plugins.module_utils.probe_image import LABEL, LIST_TYPE
-
-ACCEPT = ", ".join(
-    [
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-    ]
+from ansible_collections.dockmirror.fleet.plugins.module_utils.registry_service import (
+    ACCEPT,
+    Answer,
+    ProbeError,
+    Service,
+    reason_of,
+    wait_until_ready,
 )
-"""A registry asked for a tag with less than these four types answers 404, or with another manifest's digest."""
+from ansible_collections.dockmirror.fleet.plugins.module_utils.upstream_diagnosis import (
+    Upstream,
+    diagnose_upstream,
+    rate_limited,
+)
 
-REQUEST_SECONDS = 30.0
-"""How long one request may take, once the service answers at all."""
+_UNKNOWN_BLOB = "sha256:" + 64 * "0"
+_CANNOT_USE_UPSTREAM = re.compile(
+    r"\bx509\b|\btls:|dial tcp|proxyconnect|unauthorized|authentication required|timeout", re.IGNORECASE
+)
 
-_PARTIAL_CHAIN = 0x80000  # X509_V_FLAG_PARTIAL_CHAIN, which Python names from 3.10 on
 
+class MirrorProof(NamedTuple):
+    """What was found out about a mirror.
 
-class ProbeError(Exception):
-    """The service does not do what it should.
-
-    :ivar cause: a word for programs, as documented for the module.
+    ``digest`` is that of the tag, empty if it was not asked for or is not served. ``upstream_problem`` is empty when
+    the mirror can use its upstream.
     """
 
-    def __init__(self, cause: str, message: str) -> None:
-        super().__init__(message)
-        self.cause = cause
-
-
-class Answer(NamedTuple):
-    """One HTTP answer. Header names are in lower case."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-class Service:
-    """The registry service that is asked.
-
-    :param url: base URL. Its host is the name for TLS and the Host header.
-    :param connect_to: address to connect to in place of the URL's host, so that the proof needs no DNS.
-    :param ca_file: certificates to trust; a server certificate in it counts as trusted by itself. None: the system's.
-    """
-
-    def __init__(self, url: str, connect_to: str | None = None, ca_file: str | None = None) -> None:
-        parts = urlsplit(url)
-        self.url = url.rstrip("/")
-        self._secure = parts.scheme == "https"
-        self._name = parts.hostname or ""
-        self._port = parts.port or (443 if self._secure else 80)
-        self._host = parts.netloc
-        self._address = connect_to or self._name
-        self._ca_file = ca_file
-
-    def ask(self, method: str, path: str, accept: str = "*/*", timeout: float = REQUEST_SECONDS) -> Answer:
-        """Send one request.
-
-        :raises OSError: nothing answers there, or TLS fails (``ssl.SSLError``).
-        :raises http.client.HTTPException: what answers does not speak HTTP.
-        """
-        connection = http.client.HTTPConnection(self._name, self._port, timeout=timeout)
-        try:
-            connection.sock = self._connect(timeout)
-            connection.request(method, path, headers={"Host": self._host, "Accept": accept, "Content-Length": "0"})
-            response = connection.getresponse()
-            return Answer(
-                response.status, {key.lower(): value for key, value in response.getheaders()}, response.read()
-            )
-        finally:
-            connection.close()
-
-    def _connect(self, timeout: float) -> socket.socket:
-        sock = socket.create_connection((self._address, self._port), timeout=timeout)
-        if not self._secure:
-            return sock
-        try:
-            context = ssl.create_default_context(cafile=self._ca_file)
-            context.verify_flags |= ssl.VerifyFlags(_PARTIAL_CHAIN)
-            return context.wrap_socket(sock, server_hostname=self._name)
-        except BaseException:
-            sock.close()
-            raise
-
-
-class Upstream(NamedTuple):
-    """How the upstream is reached, to tell why a mirror of it cannot serve. Empty strings stand for "not set"."""
-
-    url: str
-    username: str = ""
-    password: str = ""
-    ca_file: str = ""
-    http_proxy: str = ""
-    https_proxy: str = ""
-    no_proxy: str = ""
-
-
-def wait_until_ready(service: Service, timeout: float, sleep: Callable[[float], None] = time.sleep) -> Answer:
-    """Wait until the service answers ``/v2/`` with anything but 503, and return that answer.
-
-    :param timeout: in seconds.
-    :raises ProbeError: it does not within that time (cause ``unanswered``), or TLS fails (cause ``tls``).
-    """
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            answer = service.ask("GET", "/v2/", timeout=min(REQUEST_SECONDS, max(1.0, deadline - time.monotonic())))
-            if answer.status != 503:
-                return answer
-            reason = "it answers 503, which a registry does while it cannot use its storage"
-        except ssl.SSLError as error:
-            raise ProbeError("tls", f"{service.url}: TLS fails: {_reason(error)}.") from error
-        except (OSError, http.client.HTTPException) as error:
-            reason = _reason(error)
-        if time.monotonic() >= deadline:
-            raise ProbeError("unanswered", f"{service.url} did not answer within {timeout:g} seconds: {reason}.")
-        sleep(0.2)
+    digest: str
+    upstream_problem: str
 
 
 def prove_mirror(
-    service: Service, repository: str, tag: str, upstream: Upstream | None, timeout: float
-) -> dict[str, Any]:
+    service: Service,
+    repository: str,
+    tag: str,
+    upstream: Upstream | None,
+    timeout: float,
+    require_upstream: bool = True,
+) -> MirrorProof:
     """Prove that the service is a pull-through cache of its upstream.
+
+    A tag that is served proves little by itself, since it may come from the cache. So the mirror is also asked for a
+    blob that nobody has: it answers 404 only after its upstream has, and 500 if it cannot use its upstream.
 
     :param repository: repository that only the upstream has; empty to leave that part of the proof out.
     :param timeout: seconds the service has to answer at all.
-    :returns: what was found: ``digest`` of the tag.
-    :raises ProbeError: it is not, or cannot reach what it should serve.
+    :param require_upstream: whether a mirror that cannot use its upstream now counts as failed.
+    :raises ProbeError: it is not a mirror, or cannot serve what it should.
     """
     try:
         ready = wait_until_ready(service, timeout)
     except ProbeError as error:
         # Registry 2 does not even start while its upstream is down, so the upstream is worth a question here too.
         found = diagnose_upstream(upstream, repository, tag) if upstream else None
-        raise ProbeError(error.cause, "{}{}".format(error, " " + str(found) if found else "")) from error
+        raise ProbeError(error.cause, f"{error} {found}" if found else str(error)) from error
     if ready.status != 200:
         raise ProbeError(
             "not_a_mirror",
-            f"{service.url}/v2/ answered {ready.status} where a mirror answers 200: another program answers there,"
-            " or the"
-            " registry runs with another configuration.",
+            f"{service.url}/v2/ answered {ready.status} where a mirror answers 200: another program answers there, or"
+            " the registry runs with another configuration.",
         )
     _refuse_push(service, repository or "dockmirror/probe", "not_a_mirror")
     if not repository:
-        return {"digest": ""}
+        return MirrorProof("", "")
+    problem = _upstream_problem(service, repository, tag, upstream)
+    digest = ""
+    if not problem or not require_upstream:
+        try:
+            digest = _tag_digest(service, repository, tag, upstream)
+        except ProbeError as error:
+            problem = problem or error
+    if problem and require_upstream:
+        raise problem
+    return MirrorProof(digest, str(problem or ""))
+
+
+def _upstream_problem(service: Service, repository: str, tag: str, upstream: Upstream | None) -> ProbeError | None:
     try:
-        answer = service.ask("HEAD", f"/v2/{repository}/manifests/{tag}", ACCEPT)
-        said = f"answered {answer.status}"
-        digest = answer.headers.get("docker-content-digest", "")
-        if answer.status == 200 and digest:
-            return {"digest": digest}
-    except (OSError, http.client.HTTPException) as error:
-        said = f"did not answer: {_reason(error)}"
+        answer = _ask(service, "GET", f"/v2/{repository}/blobs/{_UNKNOWN_BLOB}")
+        if answer.status == 404:
+            return None
+        said = _words(answer)
+    except ProbeError as error:  # an upstream that never answers keeps the mirror from answering too
+        said = f"timeout: {error}"
+    found = diagnose_upstream(upstream, repository, tag) if upstream else None
+    if found:
+        return ProbeError(found.cause, f"{found} The mirror itself says: {said}")
+    if _CANNOT_USE_UPSTREAM.search(said):
+        but = f", although this host can use {upstream.url}" if upstream else ""
+        return ProbeError("mirror_error", f"The mirror cannot use its upstream{but}. It says: {said}")
+    return None  # some registries answer a question for a blob that does not exist in their own way
+
+
+def _tag_digest(service: Service, repository: str, tag: str, upstream: Upstream | None) -> str:
+    path = f"/v2/{repository}/manifests/{tag}"
+    answer = _ask(service, "HEAD", path, ACCEPT)
+    digest = answer.headers.get("docker-content-digest", "")
+    if answer.status == 200 and digest:
+        return digest
+    said = _words(_ask(service, "GET", path, ACCEPT))
+    if upstream and "toomanyrequests" in said.lower():
+        raise rate_limited(upstream)
     found = diagnose_upstream(upstream, repository, tag) if upstream else None
     if found:
         raise found
+    but = f", although this host gets it from {upstream.url}" if upstream else ""
     raise ProbeError(
-        "mirror_error",
-        "The mirror {} for {}:{}{}.".format(
-            said, repository, tag, f", although this host gets it from {upstream.url}" if upstream else ""
-        ),
+        "mirror_error", f"The mirror answered {answer.status} for {repository}:{tag}{but}. It says: {said}"
     )
+
+
+def _words(answer: Answer) -> str:
+    """What a registry's error says, without the raw answers of others that registry 2 puts into it."""
+    try:
+        error = json.loads(answer.body.decode("utf-8"))["errors"][0]
+        detail = error.get("detail")
+        if isinstance(detail, dict):
+            inner = detail.get("Err", detail)
+            detail = inner.get("Status") or inner.get("message") if isinstance(inner, dict) else str(inner)
+        return str(detail or error["message"])[:300]
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        return f"status {answer.status}"
 
 
 def prove_gateway(service: Service, server_name: str, timeout: float) -> dict[str, Any]:
@@ -205,127 +160,6 @@ def prove_gateway(service: Service, server_name: str, timeout: float) -> dict[st
     digest = _prove_probe_image(service, server_name)
     _refuse_push(service, "dockmirror/probe", "not_a_gateway")
     return {"digest": digest}
-
-
-def diagnose_upstream(upstream: Upstream, repository: str, tag: str) -> ProbeError | None:
-    """Ask the upstream directly, as the mirror does, and say what is wrong with it; None if nothing is."""
-    try:
-        opener = _opener(upstream)
-        answer = _get(opener, upstream.url + "/v2/")
-        headers = {"Accept": ACCEPT}
-        if answer.status == 401:
-            authorization = _authorization(opener, upstream, answer.headers.get("www-authenticate", ""), repository)
-            if authorization:
-                headers["Authorization"] = authorization
-        if repository:
-            answer = _get(opener, f"{upstream.url}/v2/{repository}/manifests/{tag}", headers, "HEAD")
-    except ProbeError as error:
-        return error
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)
-        if isinstance(reason, ssl.SSLError):
-            return ProbeError(
-                "upstream_untrusted",
-                f"The TLS certificate of the upstream {upstream.url} is not trusted: {_reason(reason)}. Set ca_file"
-                " if the upstream or a proxy has a private CA.",
-            )
-        return ProbeError(
-            "upstream_unreachable",
-            f"The upstream {upstream.url} cannot be reached from this host: {_reason(reason)}. Check DNS, routes and"
-            " firewalls, or set https_proxy.",
-        )
-    return _judge(upstream, repository, tag, answer.status)
-
-
-def _judge(upstream: Upstream, repository: str, tag: str, status: int) -> ProbeError | None:
-    if status == 429:
-        return _rate_limited(upstream)
-    if status >= 500:
-        return ProbeError("upstream_error", f"The upstream {upstream.url} answers {status}.")
-    if not repository:
-        return None
-    if status in (401, 403):
-        return _unauthorized(upstream, f"refuses access to {repository} ({status})")
-    if status == 404:
-        return ProbeError(
-            "upstream_missing",
-            f"The upstream {upstream.url} has no {repository}:{tag}; set probe_repository and probe_tag to an image"
-            " it has.",
-        )
-    return None
-
-
-def _authorization(opener: urllib.request.OpenerDirector, upstream: Upstream, challenge: str, repository: str) -> str:
-    """The Authorization header for a pull, obtained as a client would."""
-    basic = "Basic " + base64.b64encode((f"{upstream.username}:{upstream.password}").encode()).decode("ascii")
-    if challenge.lower().startswith("basic"):
-        return basic if upstream.username else ""
-    parameters = dict(re.findall(r'([a-z]+)="([^"]*)"', challenge))
-    if "realm" not in parameters:
-        return ""
-    query = {"service": parameters.get("service", "")}
-    if repository:
-        query["scope"] = f"repository:{repository}:pull"
-    url = "{}?{}".format(parameters["realm"], urlencode(query))
-    answer = _get(opener, url, {"Authorization": basic} if upstream.username else {})
-    if answer.status == 429:
-        raise _rate_limited(upstream)
-    if answer.status in (400, 401, 403):
-        raise _unauthorized(upstream, f"gives no token ({answer.status} from {parameters['realm']})")
-    if answer.status != 200:
-        raise ProbeError(
-            "upstream_error", f"The token service {parameters['realm']} of the upstream answers {answer.status}."
-        )
-    document = json.loads(answer.body.decode("utf-8"))
-    return "Bearer %s" % (document.get("token") or document.get("access_token") or "")
-
-
-def _rate_limited(upstream: Upstream) -> ProbeError:
-    return ProbeError(
-        "upstream_rate_limit",
-        f"The upstream {upstream.url} answers 429: its rate limit for this address or account is reached. Set"
-        " username and password for a"
-        " higher limit, or try again later.",
-    )
-
-
-def _unauthorized(upstream: Upstream, what: str) -> ProbeError:
-    how = (
-        f"for the user {upstream.username}: check username and password"
-        if upstream.username
-        else "without credentials: set username and password"
-    )
-    return ProbeError("upstream_auth", f"The upstream {upstream.url} {what} {how}.")
-
-
-def _opener(upstream: Upstream) -> urllib.request.OpenerDirector:
-    proxies = {}
-    host = urlsplit(upstream.url).hostname or ""
-    bypass = [entry.strip().lstrip("*.") for entry in upstream.no_proxy.split(",") if entry.strip()]
-    if not any(entry in ("", host) or host.endswith("." + entry) for entry in bypass):
-        proxies = {
-            scheme: proxy for scheme, proxy in (("http", upstream.http_proxy), ("https", upstream.https_proxy)) if proxy
-        }
-    context = ssl.create_default_context()
-    if upstream.ca_file:
-        context.load_verify_locations(cafile=upstream.ca_file)
-    return urllib.request.build_opener(
-        urllib.request.ProxyHandler(proxies), urllib.request.HTTPSHandler(context=context)
-    )
-
-
-def _get(
-    opener: urllib.request.OpenerDirector, url: str, headers: Mapping[str, str] | None = None, method: str = "GET"
-) -> Answer:
-    request = urllib.request.Request(url, headers=dict(headers or {}), method=method)
-    try:
-        with opener.open(request, timeout=REQUEST_SECONDS) as response:
-            return Answer(
-                response.status, {key.lower(): value for key, value in response.headers.items()}, response.read()
-            )
-    except urllib.error.HTTPError as error:
-        with error:
-            return Answer(error.code, {key.lower(): value for key, value in error.headers.items()}, b"")
 
 
 def _refuse_push(service: Service, repository: str, cause: str) -> None:
@@ -374,14 +208,4 @@ def _ask(service: Service, method: str, path: str, accept: str = "*/*") -> Answe
     try:
         return service.ask(method, path, accept)
     except (OSError, http.client.HTTPException) as error:
-        raise ProbeError("unanswered", f"{service.url} stopped answering: {_reason(error)}.") from error
-
-
-def _reason(error: Any) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return str(error.verify_message)
-    if isinstance(error, socket.timeout):
-        return "no answer in time"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
+        raise ProbeError("unanswered", f"{service.url} stopped answering: {reason_of(error)}.") from error

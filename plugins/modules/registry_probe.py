@@ -23,7 +23,7 @@ description:
 options:
   expect:
     description:
-      - V(mirror) is a pull-through cache. It must refuse a push with 405 and serve O(repository) from its upstream.
+      - V(mirror) is a pull-through cache. It must refuse a push with 405, reach its upstream, and serve O(repository).
       - V(gateway) is a gateway of this collection. It must answer C(/v2/) by itself, serve the probe image of
         O(server_name) with right
         types and digests, and refuse a push.
@@ -60,6 +60,12 @@ options:
     description: Seconds that the service has to answer at all.
     type: int
     default: 60
+  require_upstream:
+    description: >-
+      Whether a mirror that cannot use its upstream at this moment is a failure. Otherwise it is a warning, for a
+      deployment while the upstream is down.
+    type: bool
+    default: true
   upstream:
     description: How a mirror's upstream is reached. It is only asked to find out why the mirror does not serve.
     type: dict
@@ -123,10 +129,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 digest:
-  description: Digest of what was served; empty if O(repository) is.
+  description: Digest of what was served; empty if O(repository) is, or if it could not be served and need not be.
   returned: success
   type: str
   sample: sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881
+upstream_problem:
+  description: What keeps the mirror from using its upstream; empty if nothing does.
+  returned: success, for a mirror
+  type: str
+  sample: ""
 cause:
   description:
     - What is wrong, for programs.
@@ -139,13 +150,9 @@ cause:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.dockmirror.fleet.plugins.module_utils.registry_probe import (
-    ProbeError,
-    Service,
-    Upstream,
-    prove_gateway,
-    prove_mirror,
-)
+from ansible_collections.dockmirror.fleet.plugins.module_utils.registry_probe import prove_gateway, prove_mirror
+from ansible_collections.dockmirror.fleet.plugins.module_utils.registry_service import ProbeError, Service
+from ansible_collections.dockmirror.fleet.plugins.module_utils.upstream_diagnosis import Upstream
 
 
 def main() -> None:
@@ -159,6 +166,7 @@ def main() -> None:
             "tag": {"type": "str", "default": "latest"},
             "server_name": {"type": "str"},
             "timeout": {"type": "int", "default": 60},
+            "require_upstream": {"type": "bool", "default": True},
             "upstream": {
                 "type": "dict",
                 "options": {
@@ -183,7 +191,14 @@ def main() -> None:
         else:
             options = params["upstream"]
             upstream = Upstream(**{key: value or "" for key, value in options.items()}) if options else None
-            found = prove_mirror(service, params["repository"], params["tag"], upstream, params["timeout"])
+            proof = prove_mirror(
+                service, params["repository"], params["tag"], upstream, params["timeout"], params["require_upstream"]
+            )
+            if proof.upstream_problem:
+                module.warn(
+                    f"What is not cached yet cannot be pulled through this mirror now. {proof.upstream_problem}"
+                )
+            found = proof._asdict()
     except ProbeError as error:
         module.fail_json(msg=str(error), cause=error.cause)
     module.exit_json(changed=False, **found)
