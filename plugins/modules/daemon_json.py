@@ -259,6 +259,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.dockmirror.fleet.plugins.module_utils.daemon_json import secrets
 from ansible_collections.dockmirror.fleet.plugins.module_utils.daemon_json.apply import ApplyError, Request, Result, run
+from ansible_collections.dockmirror.fleet.plugins.module_utils.daemon_json.files import FileError
 from ansible_collections.dockmirror.fleet.plugins.module_utils.daemon_json.state import OWNER
 
 STRATEGIES = ("append", "prepend", "replace")
@@ -289,6 +290,15 @@ def keep_secret(module: AnsibleModule, found: set[str]) -> None:
     """
     module.no_log_values.clear()
     module.no_log_values.update(secret for secret in found if len(secret) >= secrets.SHORTEST)
+
+
+def back_up(module: AnsibleModule, path: str) -> str:
+    """Copy a file; the name of the copy."""
+    try:
+        return str(module.backup_local(path))
+    except Exception as error:
+        # What ansible-core raises here is a bare Exception.
+        raise FileError(f"{path} cannot be copied: {error}") from error
 
 
 def main() -> None:
@@ -336,7 +346,7 @@ def main() -> None:
         service=params["service"],
         validate=params["validate"],
         rollback=params["rollback"],
-        backup=module.backup_local if params["backup"] else None,
+        backup=(lambda path: back_up(module, path)) if params["backup"] else None,
         timeout=float(params["timeout"]),
         check_mode=module.check_mode,
     )

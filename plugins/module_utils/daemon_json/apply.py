@@ -115,6 +115,7 @@ class _Run:
         self.result = Result(secrets=secrets.collect(request.config))
         self.daemon: engine.Daemon | None = None
         self.found: engine.Daemon | None = None
+        self.begun = False
 
     def run(self) -> Result:
         _check_request(self.request)
@@ -122,8 +123,16 @@ class _Run:
             with contextlib.nullcontext() if self.request.check_mode else self.store.locked():
                 self._run()
         except (files.FileError, StateError, engine.DaemonError) as error:
+            self._nothing_happened()
             raise ApplyError(f"{error}. Nothing was changed.", self.result) from error
+        except ApplyError:
+            if not self.begun:
+                self._nothing_happened()
+            raise
         return self.result
+
+    def _nothing_happened(self) -> None:
+        self.result.changed, self.result.action = False, NONE
 
     def _run(self) -> None:
         request, result = self.request, self.result
@@ -325,8 +334,6 @@ class _Run:
             return
         if request.apply != RESTART and not request.allow_restart:
             self.result.restart_required = True
-            self.result.action = NONE
-            self.result.changed = False
             raise ApplyError(
                 f"{', '.join(needs.restart)}: dockerd reads {'this' if len(needs.restart) == 1 else 'these'} only when "
                 f"it starts, and a restart is not allowed; {'nothing was written' if writes else 'the file has it'}. "
@@ -337,8 +344,6 @@ class _Run:
         if not request.allow_restart and not plan.containers_survive(self.document, daemon.info):
             count = daemon.info.get("ContainersRunning")
             self.result.restart_required = True
-            self.result.action = NONE
-            self.result.changed = False
             raise ApplyError(
                 f"A restart of dockerd would stop {count} running container{'' if count == 1 else 's'}, as "
                 "live-restore is off. Nothing was changed. "
@@ -374,6 +379,7 @@ class _Run:
             result.backup_file = request.backup(self.snapshot.target)
         self.listened = self.found is not None and result.action == RESTART and engine.socket_listens(self.found.unit)
         begun = self._begin(stages)
+        self.begun = True
         try:
             for stage in stages:
                 self._write(stage.content)
@@ -455,8 +461,7 @@ class _Run:
             )
         self.store.save(begun, self.states)
         result.rolled_back = True
-        result.changed = False
-        result.action = NONE
+        self._nothing_happened()
         return ApplyError(
             f"{reason}. {self.request.path} was put back byte for byte, and the daemon runs as before.", result
         )

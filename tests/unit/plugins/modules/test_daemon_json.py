@@ -64,7 +64,11 @@ def test_wrong_arguments(arguments: dict[str, Any], message: str) -> None:
 
 
 def test_a_secret_is_nowhere_in_the_output_and_the_rest_is_readable(path: Path) -> None:
-    config = {"log-opts": {"splunk-token": "geheim99"}, "registry-mirrors": ["https://m.example"]}
+    config = {
+        "log-driver": "splunk",
+        "log-opts": {"splunk-token": "geheim99"},
+        "registry-mirrors": ["https://m.example"],
+    }
     result, output = call({"config": config, "path": str(path), "apply": "none", "_ansible_check_mode": True})
     assert result["changed"], result
     assert "geheim99" not in output
