@@ -12,7 +12,7 @@ from .conftest import Engines, every
 # A setting that needs a restart and that every engine takes.
 RESTART = {"log-opts": {"max-size": "10m"}}
 # Passes every check, --validate included; with it no daemon starts.
-DEADLY = {"log-driver": "nonexistent-driver", "log-opts": {"some": "option"}}
+DEADLY = {"seccomp-profile": "/nonexistent/profile.json"}
 
 
 def test_containers_live_through_restarts_with_live_restore_coming_and_going(disturbed: Engines) -> None:
@@ -46,7 +46,7 @@ def test_a_restart_that_fails_puts_every_byte_back_and_the_daemon_up(disturbed: 
         "put back byte for byte, and the daemon runs as before", config=DEADLY, allow_restart=True
     )
     for result in results.values():
-        assert "nonexistent-driver" in result["msg"], "the reason is the daemon's own"
+        assert "/nonexistent/profile.json" in result["msg"], "the reason is the daemon's own"
     every(results, rolled_back=True, action="none")
     assert set(disturbed.read().values()) == {original}
     assert set(disturbed.states().values()) == {"active"}
@@ -98,8 +98,8 @@ def test_a_stopped_daemon_is_not_started_and_finds_the_file_when_it_starts(distu
 
 
 def test_a_failed_daemon_is_repaired_by_what_it_needs(disturbed: Engines) -> None:
-    disturbed.write('{"log-driver": "nonexistent-driver", "log-opts": {"max-size": "1m"}}')
+    disturbed.write(json.dumps(DEADLY))
     disturbed.sh("systemctl restart docker.service || true")
     disturbed.wait("systemctl is-failed docker.service", 60)
-    every(disturbed.ok(config={"log-driver": "json-file"}, apply="restart"), changed=True, action="restart")
+    every(disturbed.ok(config={"seccomp-profile": "builtin"}, apply="restart"), changed=True, action="restart")
     assert set(disturbed.states().values()) == {"active"}
