@@ -29,7 +29,6 @@ def main() -> int:
     up = commands.add_parser("up", help="start a fleet")
     up.add_argument("--name", required=True, help="name of the fleet and of its network")
     up.add_argument("--platforms", required=True, metavar="FILE", help="molecule.yml or list of hosts; - reads stdin")
-    up.add_argument("--subnet", default="", help="default: the first free one")
     up.add_argument("--instance-config", type=Path, help="file for molecule that says how to reach the hosts")
     down = commands.add_parser("down", help="remove a fleet")
     down.add_argument("--name", required=True)
@@ -60,7 +59,7 @@ def _up(arguments: argparse.Namespace) -> None:
     hosts = platforms.parse(yaml.safe_load(text))
     engine.up()
     artefacts.build(dict.fromkeys(host.image for host in hosts))
-    started = fleet.up(arguments.name, hosts, arguments.subnet)
+    started = fleet.up(arguments.name, hosts)
     if arguments.instance_config:
         reach = [
             {"instance": host.name, "address": host.container, "connection": "community.docker.docker", "user": "root"}

@@ -23,7 +23,6 @@ from tests.lab.run import LabError, docker, say, step, wait_until
 from tests.lab.summary import Proof, askers, served_lines, table
 
 NAME = "m-demo"
-SUBNET = "10.92.0.0/24"
 HUB, MIRROR = "hub.example.test", "mirror.example.test"
 PLATFORMS = [
     Platform(HUB, "trixie-full", ("hub",)),
@@ -133,7 +132,7 @@ def up() -> None:
     start = time.monotonic()
     engine.up()
     artefacts.build(dict.fromkeys(platform.image for platform in PLATFORMS))
-    hosts = fleet.up(NAME, PLATFORMS, SUBNET)
+    hosts = fleet.up(NAME, PLATFORMS)
     deploy(hosts)
     hub, mirror, *clients = hosts
     known = {host.address: host.name for host in hosts}

@@ -43,15 +43,16 @@ class Host:
     image: str
 
 
-def up(name: str, platforms: list[Platform], subnet: str = "") -> list[Host]:
+def up(name: str, platforms: list[Platform]) -> list[Host]:
     """Start the fleet *name*; hosts that run as asked are left alone. Returns when every host has booted."""
     folder = paths.fleet_dir(name)
     certified = [dns for platform in platforms if platform.is_hub for dns in (*platform.names, "docker.io")]
     pki.make(folder / "pki", certified or ["hub.example.test"])
-    network = _network(name, subnet)
+    whole = own(name)
+    network = _network(whole)
     hosts = [
         Host(
-            platform.name, f"{name}-{platform.name}", str(network[FIRST_HOST + index]), platform.groups, platform.image
+            platform.name, f"{whole}-{platform.name}", str(network[FIRST_HOST + index]), platform.groups, platform.image
         )
         for index, platform in enumerate(platforms)
     ]
@@ -63,14 +64,18 @@ def up(name: str, platforms: list[Platform], subnet: str = "") -> list[Host]:
     return hosts
 
 
+def own(name: str) -> str:
+    """The name under which the engine keeps this checkout's fleet *name*: other checkouts may have one of that name."""
+    return f"{name}-{paths.CHECKOUT_ID}"
+
+
 def down(name: str) -> bool:
     """Remove the fleet with its volumes, network and PKI. True when there was one."""
-    found = docker("ps", "-aq", "--filter", f"label={FLEET_LABEL}={name}").split()
-    for container in found:
-        _own(docker("inspect", "-f", f'{{{{index .Config.Labels "{CHECKOUT_LABEL}"}}}}', container), name)
+    mine = f"label={FLEET_LABEL}={own(name)}"
+    found = docker("ps", "-aq", "--filter", mine).split()
     if found:
         docker("rm", "-f", "-v", *found)
-    networks = docker("network", "ls", "-q", "--filter", f"label={FLEET_LABEL}={name}").split()
+    networks = docker("network", "ls", "-q", "--filter", mine).split()
     if networks:
         docker("network", "rm", *networks)
     shutil.rmtree(paths.fleet_dir(name), ignore_errors=True)
@@ -101,25 +106,14 @@ def free_subnet(used: Iterable[str]) -> ipaddress.IPv4Network:
     raise LabError(f"no free network left in {ADDRESSES}; remove fleets that are not needed any more")
 
 
-def _own(checkout: str, name: str) -> None:
-    if checkout != str(paths.CHECKOUT):
-        raise LabError(f"fleet {name} belongs to another checkout ({checkout or 'unknown'}); take it down there")
-
-
-def _network(name: str, subnet: str) -> ipaddress.IPv4Network:
-    template = f'{{{{(index .IPAM.Config 0).Subnet}}}} {{{{index .Labels "{CHECKOUT_LABEL}"}}}}'
-    present = docker("network", "inspect", "-f", template, name, check=False).strip()
+def _network(name: str) -> ipaddress.IPv4Network:
+    present = docker("network", "inspect", "-f", "{{(index .IPAM.Config 0).Subnet}}", name, check=False).strip()
     if present:
-        address, _separator, checkout = present.partition(" ")
-        _own(checkout, name)
-        return ipaddress.IPv4Network(address)
-    if subnet:
-        chosen = ipaddress.IPv4Network(subnet)
-    else:
-        ids = docker("network", "ls", "-q").split()
-        listed = docker("network", "inspect", "-f", "{{range .IPAM.Config}}{{.Subnet}} {{end}}", *ids)
-        routes = run("ip", "-o", "route", "show", check=False).stdout.splitlines()
-        chosen = free_subnet([*listed.split(), *(first for line in routes if "/" in (first := line.split()[0]))])
+        return ipaddress.IPv4Network(present)
+    ids = docker("network", "ls", "-q").split()
+    listed = docker("network", "inspect", "-f", "{{range .IPAM.Config}}{{.Subnet}} {{end}}", *ids)
+    routes = run("ip", "-o", "route", "show", check=False).stdout.splitlines()
+    chosen = free_subnet([*listed.split(), *(first for line in routes if "/" in (first := line.split()[0]))])
     labels = ("--label", f"{FLEET_LABEL}={name}", "--label", f"{CHECKOUT_LABEL}={paths.CHECKOUT}")
     docker("network", "create", "--subnet", str(chosen), *labels, name)
     return chosen
@@ -127,7 +121,7 @@ def _network(name: str, subnet: str) -> ipaddress.IPv4Network:
 
 def _start(fleet: str, host: Host, platform: Platform) -> None:
     image = hostimage.name(platform.image)
-    options = ["--hostname", host.name, "--network", fleet, "--ip", host.address]
+    options = ["--hostname", host.name, "--network", own(fleet), "--ip", host.address]
     options += [part for dns in platform.names for part in ("--network-alias", dns)]
     boot = hub.BOOT_ARGUMENTS if platform.is_hub else ()
     folder = paths.fleet_dir(fleet) / "pki"
@@ -141,7 +135,7 @@ def _start(fleet: str, host: Host, platform: Platform) -> None:
         return
     if present:
         docker("rm", "-f", "-v", host.container)
-    labels = {FLEET_LABEL: fleet, CHECKOUT_LABEL: str(paths.CHECKOUT), SPEC_LABEL: spec}
+    labels = {FLEET_LABEL: own(fleet), CHECKOUT_LABEL: str(paths.CHECKOUT), SPEC_LABEL: spec}
     options += [part for key, value in labels.items() for part in ("--label", f"{key}={value}")]
     docker(
         "create",
