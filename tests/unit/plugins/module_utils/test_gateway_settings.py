@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, dockmirror.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks of the gateway's settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.dockmirror.fleet.plugins.module_utils.gateway_settings import (
+    certificate_problems,
+    is_dns_name,
+    problems,
+)
+
+GOOD: dict[str, Any] = {
+    "server_name": "mirror1.example.com",
+    "server_aliases": ["cache.example.com"],
+    "server_addresses": ["10.0.0.1", "fd00::1"],
+    "tls": "fleet_ca",
+    "allow_http": False,
+    "https_port": 443,
+    "http_port": 80,
+    "tls_certificate_file": "",
+    "tls_private_key_file": "",
+    "allowed_networks": ["10.0.0.0/8", "fd00::/8", "192.168.1.7"],
+    "certificate_days": 90,
+    "certificate_renew_before_days": 30,
+    "upstreams": [{"name": "docker.io", "address": "127.0.0.1:21638"}],
+}
+KEY = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
+CERTIFICATE: dict[str, Any] = {
+    "public_key": KEY,
+    "expired": False,
+    "not_after": "20270101000000Z",
+    "subject_alt_name": ["DNS:mirror1.example.com"],
+}
+
+
+def test_good_settings() -> None:
+    assert problems(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"server_name": "mirror_1"}, "'mirror_1' is not a DNS name"),
+        ({"server_name": "10.0.0.1"}, "'10.0.0.1' is not a DNS name"),
+        ({"server_aliases": ["a b"]}, "'a b' is not a DNS name"),
+        ({"server_addresses": ["mirror1"]}, "'mirror1' is not an IP address"),
+        ({"tls": "none"}, "Set gateway_allow_http: true if that is meant"),
+        ({"https_port": 0}, "gateway_https_port must be between 1 and 65535"),
+        ({"http_port": 65536}, "gateway_http_port must be between 1 and 65535"),
+        ({"allowed_networks": []}, "gateway_allowed_networks is empty"),
+        ({"allowed_networks": ["10.0.0.0/33"]}, "'10.0.0.0/33' is not a network"),
+        ({"allowed_networks": ["10.0.0.1/8"]}, "has host bits set"),
+        ({"allowed_networks": ["all"]}, "'all' is not a network"),
+        ({"certificate_renew_before_days": 90}, "must be more than 0 and less than gateway_certificate_days (90)"),
+        ({"certificate_renew_before_days": 0}, "must be more than 0"),
+        ({"upstreams": [{"name": "a b", "address": "127.0.0.1:1"}]}, "'a b' is not the host name of a registry"),
+        ({"upstreams": [{"name": "docker.io", "address": "127.0.0.1"}]}, "'127.0.0.1' is not an address"),
+        ({"upstreams": [{"name": "docker.io", "address": "x:1; }"}]}, "'x:1; }' is not an address"),
+        ({"upstreams": GOOD["upstreams"] * 2}, "docker.io is there twice"),
+    ],
+)
+def test_bad_settings(settings: dict[str, Any], message: str) -> None:
+    (found,) = problems({**GOOD, **settings})
+    assert message in found
+
+
+def test_files_must_be_named() -> None:
+    found = problems({**GOOD, "tls": "files"})
+    assert found == [
+        "gateway_tls is files, but gateway_tls_certificate_file is not set.",
+        "gateway_tls is files, but gateway_tls_private_key_file is not set.",
+    ]
+
+
+def test_http_by_request() -> None:
+    assert problems({**GOOD, "tls": "none", "allow_http": True}) == []
+
+
+def test_dns_names() -> None:
+    assert is_dns_name("a-b.example.com")
+    assert not is_dns_name("-a.example.com")
+    assert not is_dns_name("a" * 64 + ".example.com")
+    assert not is_dns_name("::1")
+
+
+@pytest.mark.parametrize("name", ["DNS:mirror1.example.com", "DNS:MIRROR1.example.com", "DNS:*.example.com"])
+def test_a_certificate_for_the_name(name: str) -> None:
+    assert certificate_problems({**CERTIFICATE, "subject_alt_name": [name]}, KEY, "mirror1.example.com") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"public_key": "another"}, "does not belong to the private key"),
+        ({"expired": True}, "It has expired (20270101000000Z)."),
+        ({"subject_alt_name": None}, "none, and a common name alone is refused by engines"),
+        ({"subject_alt_name": ["DNS:other.example.com"]}, "names: DNS:other.example.com"),
+        ({"subject_alt_name": ["DNS:*.com"]}, "not for the name"),
+        ({"subject_alt_name": ["IP:10.0.0.1"]}, "not for the name"),
+    ],
+)
+def test_bad_certificates(change: dict[str, Any], message: str) -> None:
+    (found,) = certificate_problems({**CERTIFICATE, **change}, KEY, "mirror1.example.com")
+    assert message in found
+
+
+def test_a_wildcard_stands_for_one_label() -> None:
+    certificate = {**CERTIFICATE, "subject_alt_name": ["DNS:*.example.com"]}
+    assert len(certificate_problems(certificate, KEY, "a.b.example.com")) == 1
