@@ -460,6 +460,13 @@ def _shm_size(name: str, value: str, values: Mapping[str, Any], engine: Engine) 
         yield Problem(name, f'"{value}" is not a size like 64M')
 
 
+def _seccomp_profile(name: str, value: str, values: Mapping[str, Any], engine: Engine) -> Iterator[Problem]:
+    if value == "builtin" and engine.version is not None and engine.version < (23, 0):
+        yield Problem(
+            name, "this engine (< 23.0) looks for a file of the name builtin; leave the key out for the default"
+        )
+
+
 def _one_of(*allowed: str) -> Any:
     def rule(name: str, value: str, values: Mapping[str, Any], engine: Engine) -> Iterator[Problem]:
         if value and value not in allowed:
@@ -503,6 +510,7 @@ _RULES: dict[str, Any] = {
     "max-download-attempts": _not_negative,
     "mtu": _not_negative,
     "default-shm-size": _shm_size,
+    "seccomp-profile": _seccomp_profile,
     "default-ipc-mode": _one_of("private", "shareable"),
     "default-cgroupns-mode": _one_of("private", "host"),
     "firewall-backend": _one_of("iptables", "nftables"),

@@ -389,6 +389,8 @@ def test_what_only_old_engines_refuse() -> None:
     assert errors({"labels": ["a"]}, E26) == []
     assert errors({"insecure-registries": ["[fd00::1]"]}, E20) != []
     assert errors({"insecure-registries": ["[fd00::1]"]}, E26) == []
+    assert "leave the key out" in errors({"seccomp-profile": "builtin"}, E20)[0]
+    assert errors({"seccomp-profile": "builtin"}, E26) == []
 
 
 def test_live_restore_in_a_swarm() -> None:
