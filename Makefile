@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 GATES := $(PYTHON) -m tests.tools.gates
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint unit sanity docs-lint build molecule test
+.PHONY: help setup lint unit sanity docs-lint build molecule scenario test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ build: setup ## build the collection, install it elsewhere and run a playbook fr
 
 molecule: setup ## scenarios on real engines; one of them with SCENARIO=name
 	@$(GATES) lab $(if $(SCENARIO),molecule-$(SCENARIO),molecule)
+
+scenario: setup ## one action on one scenario: DO=converge, verify or destroy, SCENARIO=name
+	@$(PYTHON) -m tests.tools.scenario $(DO) $(SCENARIO)
 
 test: setup ## every gate, as the CI runs them
 	@$(GATES) all

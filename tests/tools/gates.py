@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
+from tests.tools.environment import environment
+from tests.tools.scenario import scenarios
 from tests.tools.stage import CACHE, ROOT
 
 LOGS = CACHE / "test-logs"
@@ -72,10 +74,6 @@ def python(*arguments: str) -> list[str]:
     return [sys.executable, *arguments]
 
 
-def scenarios() -> list[str]:
-    return sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
-
-
 def all_gates() -> list[Gate]:
     """Every gate, from quick to slow."""
     gates = [
@@ -108,10 +106,10 @@ def all_gates() -> list[Gate]:
         Gate(
             f"molecule-{name}",
             "molecule",
-            [["molecule", "test", "--scenario-name", name]],
+            [python("-m", "tests.tools.scenario", "test", name)],
             timeout=25 * MINUTE,
             pytest=True,
-            cleanup=["molecule", "destroy", "--scenario-name", name],
+            cleanup=python("-m", "tests.tools.scenario", "destroy", name),
         )
         for name in scenarios()
     ]
@@ -127,25 +125,6 @@ def select(names: Iterable[str]) -> list[Gate]:
     if unknown or not wanted:
         raise SystemExit(f"gates: unknown: {', '.join(unknown) or '(none given)'}; known: {', '.join(sorted(known))}")
     return [gate for gate in gates if wanted & {gate.name, gate.group, "all"}]
-
-
-def environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """The caller's environment without what would change a gate's verdict.
-
-    Settings of Ansible, Molecule and pytest go, and so do pyenv's shims: they stand in front of the virtual
-    environment's own python3.X and refuse to run without a version chosen.
-    """
-    kept = {
-        name: value for name, value in inherited.items() if not name.startswith(("ANSIBLE_", "MOLECULE_", "PYTEST_"))
-    }
-    path = [part for part in kept.get("PATH", "").split(os.pathsep) if not part.endswith("pyenv/shims")]
-    kept["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), *path])
-    kept["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")
-    kept["ANSIBLE_COLLECTIONS_PATH"] = str(CACHE / "collections")
-    kept["NO_COLOR"] = "1"
-    kept["PY_COLORS"] = "0"
-    kept["PYTHONUNBUFFERED"] = "1"
-    return kept
 
 
 def run_command(command: Sequence[str], log: Path, env: Mapping[str, str], timeout: float) -> str:

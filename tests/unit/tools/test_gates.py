@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -101,18 +100,3 @@ def test_gates_are_chosen_by_group_and_by_name() -> None:
     assert gates.select(["all"]) == gates.all_gates()
     with pytest.raises(SystemExit, match="unknown: nothing-such"):
         gates.select(["lint", "nothing-such"])
-
-
-def test_settings_of_the_caller_do_not_reach_a_gate() -> None:
-    env = gates.environment(
-        {
-            "ANSIBLE_INVENTORY": "/x",
-            "MOLECULE_NO_LOG": "0",
-            "PYTEST_ADDOPTS": "-x",
-            "HOME": "/h",
-            "PATH": "/p/.pyenv/shims:/bin",
-        }
-    )
-    assert not {"ANSIBLE_INVENTORY", "MOLECULE_NO_LOG", "PYTEST_ADDOPTS"} & set(env)
-    assert env["HOME"] == "/h"
-    assert env["PATH"] == os.pathsep.join([str(Path(sys.executable).parent), "/bin"])
