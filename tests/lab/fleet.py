@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tests.lab import hostimage, hub, limits, paths, pki, rights
+from tests.lab.lock import builder
 from tests.lab.mkimage import Entry, File, archive
 from tests.lab.platforms import Platform
 from tests.lab.run import LabError, docker, run, say, step, wait_until
@@ -49,7 +50,8 @@ def up(name: str, platforms: list[Platform]) -> list[Host]:
     certified = [dns for platform in platforms if platform.is_hub for dns in (*platform.names, "docker.io")]
     pki.make(folder / "pki", certified or ["hub.example.test"])
     whole = own(name)
-    network = _network(whole)
+    with builder():  # two fleets that start at once must not choose the same network
+        network = _network(whole)
     hosts = [
         Host(
             platform.name, f"{whole}-{platform.name}", str(network[FIRST_HOST + index]), platform.groups, platform.image

@@ -7,7 +7,8 @@
     python -m tests.tools.gates all             everything, in the order from quick to slow
 
 A gate that fails does not stop the others: the summary at the end tells the whole story. The exit code is 0 only when
-every gate passed. The last line counts tests: each test of pytest, and each gate that is not a run of pytest as one.
+every gate passed. The scenarios, which wait for their hosts most of the time, run two at a time. The last line counts
+tests: each test of pytest, and each gate that is not a run of pytest as one.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
+from threading import Lock
 from xml.etree import ElementTree
 
 from tests.tools.environment import environment
@@ -34,6 +38,9 @@ CAUSE_LINES = 20
 # How Ansible, pytest, molecule and ansible-test begin a line that says what failed.
 CAUSE = re.compile(r"\[ERROR\]|fatal: |FAILED |E   |CRITICAL|ERROR: |FATAL: |lab: ")
 MINUTE = 60.0
+AT_A_TIME = 2
+REPORT = Lock()
+RUNNING: set[subprocess.Popen[bytes]] = set()
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,7 @@ class Gate:
     :ivar timeout: seconds for one command; then it is ended and the gate has failed.
     :ivar pytest: whether pytest runs in it, and leaves its counts in a JUnit file.
     :ivar cleanup: run after the gate has failed, whatever it left behind.
+    :ivar beside_others: it may run beside others of the kind.
     """
 
     name: str
@@ -52,6 +60,7 @@ class Gate:
     timeout: float = 10 * MINUTE
     pytest: bool = False
     cleanup: Sequence[str] = ()
+    beside_others: bool = False
 
 
 @dataclass
@@ -110,6 +119,7 @@ def all_gates() -> list[Gate]:
             timeout=25 * MINUTE,
             pytest=True,
             cleanup=python("-m", "tests.tools.scenario", "destroy", name),
+            beside_others=True,
         )
         for name in scenarios()
     ]
@@ -147,14 +157,14 @@ def run_command(command: Sequence[str], log: Path, env: Mapping[str, str], timeo
             )
         except OSError as error:
             return f"{command[0]}: {error.strerror}"
+        RUNNING.add(process)
         try:
             code = process.wait(timeout)
         except subprocess.TimeoutExpired:
             end_group(process)
             return f"no end after {timeout:.0f} s: {command[0]}"
-        except KeyboardInterrupt:
-            end_group(process)
-            raise
+        finally:
+            RUNNING.discard(process)
     return "" if code == 0 else f"exit code {code}: {Path(command[0]).name}"
 
 
@@ -201,15 +211,13 @@ def run_gate(gate: Gate) -> Outcome:
     if gate.pytest:
         env["PYTEST_ADDOPTS"] = f"--junitxml={report}"
     start = time.monotonic()
-    try:
-        for command in gate.commands:
-            outcome.reason = run_command(command, outcome.log, env, gate.timeout)
-            if outcome.reason:
-                break
-    finally:
-        if gate.cleanup and (outcome.reason or sys.exc_info()[0] is not None):
-            # A file of its own: the last lines of the gate's log are to be about its failure.
-            run_command(gate.cleanup, LOGS / f"{gate.name}.cleanup.log", env, gate.timeout)
+    for command in gate.commands:
+        outcome.reason = run_command(command, outcome.log, env, gate.timeout)
+        if outcome.reason:
+            break
+    if gate.cleanup and outcome.reason:
+        # A file of its own: the last lines of the gate's log are to be about its failure.
+        run_command(gate.cleanup, LOGS / f"{gate.name}.cleanup.log", env, gate.timeout)
     outcome.seconds = time.monotonic() - start
     outcome.passed, outcome.failed = count(report) if gate.pytest else (0, 0)
     if gate.pytest and not outcome.reason and not outcome.passed:
@@ -242,17 +250,29 @@ def show_failure(outcome: Outcome) -> None:
 def run_gates(gates: Sequence[Gate], run: Callable[[Gate], Outcome] = run_gate) -> int:
     """Run *gates*, print a line for each, and the summary; the exit code for the process."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    outcomes = []
-    for gate in gates:
-        print(f"...    {gate.name}", end="\r" if sys.stdout.isatty() else "\n", flush=True)
+    start = time.monotonic()
+
+    def one(gate: Gate) -> Outcome:
+        print(f"...    {gate.name}", flush=True)
         outcome = run(gate)
-        outcomes.append(outcome)
-        print(describe(outcome), flush=True)
-        if not outcome.ok:
-            show_failure(outcome)
+        with REPORT:
+            print(describe(outcome), flush=True)
+            if not outcome.ok:
+                show_failure(outcome)
+        return outcome
+
+    outcomes: list[Outcome] = []
+    for beside_others, group in groupby(gates, key=lambda gate: gate.beside_others):
+        with ThreadPoolExecutor(AT_A_TIME if beside_others else 1) as pool:
+            try:
+                outcomes += pool.map(one, group)
+            except KeyboardInterrupt:
+                for process in [*RUNNING]:
+                    end_group(process)
+                raise
     failed = [outcome for outcome in outcomes if not outcome.ok]
     print(f"\nSummary: {len(outcomes) - len(failed)} of {len(outcomes)} gates ok, ", end="")
-    print(f"{sum(outcome.seconds for outcome in outcomes):.0f} s in all; logs in {LOGS.relative_to(ROOT)}/")
+    print(f"{time.monotonic() - start:.0f} s in all; logs in {LOGS.relative_to(ROOT)}/")
     for outcome in outcomes:
         print(f"  {describe(outcome)}" + (f"  ({outcome.reason})" if outcome.reason else ""))
     tests_passed = sum(outcome.passed for outcome in outcomes)

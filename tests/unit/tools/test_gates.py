@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -45,6 +47,26 @@ def test_a_failed_gate_shows_its_cause_and_does_not_stop_the_rest(capsys: pytest
     assert shown.splitlines()[-1] == "1 passed, 1 failed"
 
 
+def test_gates_that_may_run_beside_others_do_and_all_are_reported_in_order(
+    logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    meet = """
+import pathlib, time
+pathlib.Path({here!r}).touch()
+while not pathlib.Path({there!r}).exists():
+    time.sleep(0.01)
+"""
+    one, two = str(logs / "one"), str(logs / "two")
+    pair = [
+        Gate("one", "any", [script(meet.format(here=one, there=two))], timeout=20, beside_others=True),
+        Gate("two", "any", [script(meet.format(here=two, there=one))], timeout=20, beside_others=True),
+    ]
+    assert gates.run_gates([GOOD, *pair, BAD]) == 1
+    shown = capsys.readouterr().out
+    summary = shown[shown.index("Summary") :].splitlines()[1:5]
+    assert [line.split()[1] for line in summary] == ["good", "one", "two", "bad"]
+
+
 def test_a_cause_that_is_far_above_the_end_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     code = "print('fatal: [host]: the cause'); print('clearing up\\n' * 500); raise SystemExit(1)"
     gates.run_gates([Gate("long", "any", [script(code)])])
@@ -71,6 +93,27 @@ def test_a_gate_that_does_not_end_is_ended_with_its_children(logs: Path) -> None
     assert time.monotonic() - start < 30
     state = Path(f"/proc/{pid.read_text()}/stat")
     assert not state.exists() or state.read_text().rsplit(")", 1)[1].split()[0] == "Z"
+
+
+def test_an_interrupt_ends_what_runs_and_clears_up_after_it(logs: Path) -> None:
+    started, cleared = logs / "started", logs / "cleared"
+    slow = script(f"import pathlib, time; pathlib.Path({str(started)!r}).touch(); time.sleep(60)")
+    cleanup = script(f"import pathlib; pathlib.Path({str(cleared)!r}).touch()")
+    code = f"""
+import pathlib, sys
+sys.path.insert(0, {str(Path(__file__).resolve().parents[3])!r})
+from tests.tools import gates
+gates.LOGS = gates.ROOT = pathlib.Path({str(logs)!r})
+gates.all_gates = lambda: [gates.Gate("slow", "any", [{slow!r}], cleanup={cleanup!r})]
+sys.exit(gates.main(["slow"]))
+"""
+    process = subprocess.Popen(script(code))
+    while not started.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(40) == 130
+    assert cleared.exists()
 
 
 def test_cleanup_runs_after_a_failure_only(logs: Path) -> None:
