@@ -1,0 +1,193 @@
+# Copyright: (c) 2026, dockmirror.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The mirror's host over its life: renewal, other settings, a dead upstream, broken files; each ends as it began."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab import paths, testing
+from tests.lab.run import docker, wait_until
+from tests.unit.plugins.module_utils.tls import Authority
+
+from .conftest import CLIENTS, GATEWAY, MIRROR, green, play
+
+CLIENT = CLIENTS[0]
+CONTAINER = "dockmirror-mirror-docker-io"
+DATA = "/var/lib/dockmirror/mirror/docker.io"
+REGISTRIES = json.loads((paths.IMAGES / "versions.json").read_text())["registry"]
+
+
+def extra(**variables: Any) -> tuple[str, str]:
+    """Variables for one run of a playbook."""
+    return "-e", json.dumps(variables)
+
+
+def hub_upstream(**settings: str) -> list[dict[str, str]]:
+    """The upstream of this scenario with further settings."""
+    return [
+        {
+            "name": "docker.io",
+            "ca_file": str(paths.fleet_dir(os.environ["DOCKMIRROR_LAB_FLEET"]) / "pki/ca.crt"),
+            **settings,
+        }
+    ]
+
+
+def certificate() -> dict[str, str]:
+    """Serial number and issuer of the certificate that a client sees."""
+    text = testing.host(CLIENT).check_output(
+        f"openssl s_client -connect {MIRROR}:443 -servername {MIRROR} </dev/null 2>/dev/null "
+        "| openssl x509 -noout -serial -issuer"
+    )
+    return dict(line.split("=", 1) for line in text.splitlines())
+
+
+def pull(image: str) -> None:
+    """Pull *image* on a client and see in the mirror's log that it came from there."""
+    client, log = testing.host(CLIENT), testing.mirror_log(MIRROR)
+    client.run(f"docker image rm -f {image}")
+    mark = log.mark()
+    client.check_output(f"docker pull -q {image}")
+    log.wait(mark, lambda entry: entry["kind"] == "blob" and entry["status"] == 200)
+
+
+@contextmanager
+def temporarily(*options: str) -> Iterator[None]:
+    """Deploy with other settings, and as the inventory says afterwards."""
+    green("mirror", *options)
+    try:
+        yield
+    finally:
+        green("mirror")
+
+
+def test_a_certificate_is_renewed_before_it_expires() -> None:
+    before = certificate()
+    longer = extra(gateway_certificate_days=200, gateway_certificate_renew_before_days=100)
+    assert green("mirror", *longer, "--check").changed > 0
+    assert certificate() == before
+    assert green("mirror", *longer).changed > 0
+    renewed = certificate()
+    assert renewed["serial"] != before["serial"]
+    assert renewed["issuer"] == before["issuer"], "clients trust it already"
+    assert green("mirror").changed == 0
+    assert "2 of 2 clients proven" in green("verify").output
+
+
+def test_a_configuration_that_nginx_refuses_never_replaces_the_one_that_works() -> None:
+    mirror = testing.host(MIRROR)
+    look = f"sha256sum /etc/dockmirror/gateway/nginx.conf; systemctl show --property MainPID {GATEWAY}"
+    before = mirror.check_output(look)
+    done = play("mirror", *extra(gateway_upstreams=[{"name": "docker.io", "address": "nowhere.invalid:1"}]))
+    for word in ("failed to validate", "host not found in upstream", "nowhere.invalid:1"):
+        assert word in done.failures[MIRROR]
+    assert mirror.check_output(look) == before
+    pull("alpine")
+
+
+def test_a_certificate_of_ones_own(tmp_path: Path) -> None:
+    authority = Authority("Corporate CA")
+    crt, key = authority.issue(MIRROR, [MIRROR]).write(tmp_path, "own")
+    client = testing.host(CLIENT)
+    docker(
+        "exec",
+        "-i",
+        testing.container(CLIENT),
+        "sh",
+        "-c",
+        "cat > /var/tmp/corporate.crt",
+        stdin=authority.certificate.encode(),
+    )
+    with temporarily(
+        *extra(gateway_tls="files", gateway_tls_certificate_file=str(crt), gateway_tls_private_key_file=str(key))
+    ):
+        assert "Corporate CA" in certificate()["issuer"]
+        assert client.check_output(f"curl -sS --cacert /var/tmp/corporate.crt https://{MIRROR}/v2/") == "{}"
+        assert testing.host(MIRROR).check_output("stat -c %a /etc/dockmirror/gateway/tls/server.key") == "600"
+    assert "dockmirror fleet CA" in certificate()["issuer"]
+    assert "2 of 2 clients proven" in green("verify").output
+
+
+@pytest.mark.skipif(set(REGISTRIES) != {"2", "3"}, reason="the lab has only one version of the registry")
+def test_registry_2_serves_and_goes_again() -> None:
+    mirror = testing.host(MIRROR)
+    old = extra(
+        mirror_registry_version="2", mirror_registry_image_archive=str(paths.IMAGES / REGISTRIES["2"]["archive"])
+    )
+    with temporarily(*old):
+        assert REGISTRIES["2"]["version"] in mirror.check_output(f"docker exec {CONTAINER} registry --version")
+        pull("multi:1")
+    assert REGISTRIES["3"]["version"] in mirror.check_output(f"docker exec {CONTAINER} registry --version")
+    pull("medium:1")
+
+
+def test_a_deployment_that_cannot_use_its_upstream_fails_with_the_cause_and_serves_what_it_has() -> None:
+    pull("alpine")
+    with testing.stopped(testing.names("hub")[0], "nginx"):
+        done = play("mirror")
+        assert "The upstream https://registry-1.docker.io cannot be reached from this host" in done.failures[MIRROR]
+        assert "efused" in done.failures[MIRROR]
+        pull("alpine")
+        warned = green("mirror", *extra(mirror_require_upstream=False))
+        assert "cannot be reached from this host" in warned.output
+    assert green("mirror").changed == 0
+
+
+def test_a_broken_list_of_what_expires_is_healed() -> None:
+    mirror = testing.host(MIRROR)
+    mirror.check_output(f"docker stop {CONTAINER} && : > {DATA}/scheduler-state.json")
+    done = green("mirror")
+    assert done.changed > 0
+    assert "scheduler-state.json" in done.output
+    assert mirror.check_output(f"docker inspect -f '{{{{.State.Running}}}}' {CONTAINER}") == "true"
+    assert mirror.check_output(f"ls {DATA} | grep -c 'scheduler-state.json.'") == "1"
+    pull("alpine")
+
+
+def test_credentials_reach_the_upstream_through_the_corporate_proxy_and_stay_out_of_sight() -> None:
+    mirror, hub = testing.host(MIRROR), testing.first("hub")
+    user, password = "fleet@example.test", 'p@ss #1: "quoted" $HOME'
+    program = (paths.ASSETS / "proxy/connect_proxy.py").read_bytes()
+    docker("exec", "-i", testing.container("hub.example.test"), "sh", "-c", "cat > /var/tmp/proxy.py", stdin=program)
+    hub.check_output("systemd-run --unit lab-proxy /usr/bin/python3 /var/tmp/proxy.py")
+    try:
+        wait_until(lambda: hub.run("ss -ltn | grep -q :3128").succeeded, 10, "the proxy")
+        proxy = "http://corp:let%20me%20in@hub.example.test:3128"
+        mark = testing.hub_log().mark()
+        settings = extra(mirror_upstreams=hub_upstream(username=user, password=password, https_proxy=proxy))
+        deployed = play("mirror", *settings, "--diff", "-vvv")
+        assert deployed.code == 0, deployed.output
+        for secret in (password, "let%20me%20in", json.dumps(password)[1:-1]):
+            assert secret not in deployed.output
+        asked = testing.hub_log().wait(mark, lambda entry: entry["uri"].startswith("/token"))
+        assert {entry["user"] for entry in asked} == {user}
+        assert {entry["remote_addr"] for entry in testing.hub_log().since(mark)} == {
+            testing.address("hub.example.test")
+        }
+        journal = hub.check_output("journalctl --quiet --output cat --unit lab-proxy")
+        assert "registry-1.docker.io:443 allowed" in journal
+        assert "refused" not in journal
+        for look in ("ps axww", "cat /var/log/dockmirror/*", "journalctl --quiet", f"docker logs {CONTAINER} 2>&1"):
+            text = mirror.check_output(look)
+            assert password not in text, look
+            assert "let%20me" not in text, look
+        modes = mirror.check_output("find /etc/dockmirror/mirror -type f -name '[cC]*' -printf '%m %f\\n' | sort")
+        assert set(modes.splitlines()) == {
+            "600 compose.yaml",
+            "600 config.yml",
+            "600 credentials.json",
+            "700 credential-helper",
+        }
+    finally:
+        green("mirror")
+        hub.check_output("systemctl stop lab-proxy")
+    pull("example/app:1.0")
