@@ -36,6 +36,7 @@ def problems(settings: Mapping[str, Any]) -> list[str]:
     found.extend(_port_problems(settings))
     found.extend(_network_problems(settings["allowed_networks"]))
     found.extend(_upstream_problems(settings["upstreams"]))
+    found.extend(_registry_problems(settings))
     return found
 
 
@@ -118,6 +119,27 @@ def _upstream_problems(upstreams: list[Mapping[str, Any]]) -> list[str]:
         if name in seen:
             found.append(f"gateway_upstreams: {name} is there twice.")
         seen.add(name)
+    return found
+
+
+def _registry_problems(settings: Mapping[str, Any]) -> list[str]:
+    registry = settings.get("registry")
+    if not registry:
+        return []
+    found = []
+    name = str(registry.get("server_name"))
+    if not is_dns_name(name):
+        found.append(f"gateway_registry: '{name}' is not a DNS name.")
+    taken = [settings["server_name"], *settings["server_aliases"]]
+    if settings["upstreams"] and name.lower() in [str(other).lower() for other in taken]:
+        found.append(
+            f"The private registry and the mirror on this host have the same name, {name}: set registry_server_name to"
+            " another one."
+        )
+    if not _ADDRESS.match(str(registry.get("address"))):
+        found.append(f"gateway_registry: '{registry.get('address')}' is not an address such as 127.0.0.1:20500.")
+    if not str(registry.get("auth_socket")).startswith("/"):
+        found.append("gateway_registry: auth_socket must be the path of a socket: without it anybody could come in.")
     return found
 
 

@@ -9,7 +9,7 @@ import http.client
 import socket
 import ssl
 import time
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, Mapping, NamedTuple
 from urllib.parse import urlsplit
 
 ACCEPT = ", ".join(
@@ -65,8 +65,18 @@ class Service:
         self._address = connect_to or self._name
         self._ca_file = ca_file
 
-    def ask(self, method: str, path: str, accept: str = "*/*", timeout: float = REQUEST_SECONDS) -> Answer:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        accept: str = "*/*",
+        timeout: float = REQUEST_SECONDS,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Answer:
         """Send one request.
+
+        :param headers: more headers, such as credentials.
 
         :raises OSError: nothing answers there, or TLS fails (``ssl.SSLError``).
         :raises http.client.HTTPException: what answers does not speak HTTP.
@@ -74,7 +84,8 @@ class Service:
         connection = http.client.HTTPConnection(self._name, self._port, timeout=timeout)
         try:
             connection.sock = self._connect(timeout)
-            connection.request(method, path, headers={"Host": self._host, "Accept": accept, "Content-Length": "0"})
+            sent = {"Host": self._host, "Accept": accept, "Content-Length": str(len(body)), **(headers or {})}
+            connection.request(method, path, body=body or None, headers=sent)
             response = connection.getresponse()
             return Answer(
                 response.status, {key.lower(): value for key, value in response.getheaders()}, response.read()

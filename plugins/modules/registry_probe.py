@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: registry_probe
-short_description: Prove that a mirror or a gateway does what it should
+short_description: Prove that a mirror, a gateway or a private registry does what it should
 version_added: 1.0.0
 author:
   - dockmirror.fleet contributors (@dockmirror)
@@ -27,8 +27,10 @@ options:
       - V(gateway) is a gateway of this collection. It must answer C(/v2/) by itself, serve the probe image of
         O(server_name) with right
         types and digests, and refuse a push.
+      - V(registry) is a private registry behind its gateway. It must refuse whoever has no password or a wrong one,
+        serve what O(push_user) pushes, and refuse the push of O(pull_user).
     type: str
-    choices: [mirror, gateway]
+    choices: [mirror, gateway, registry]
     required: true
   url:
     description: Base URL of the service, such as V(http://127.0.0.1:21638).
@@ -53,6 +55,29 @@ options:
     description: For a mirror, a tag in O(repository).
     type: str
     default: latest
+  push_user:
+    description:
+      - For a private registry, a user who may push. The probe pushes, pulls and deletes a tiny image in
+        C(dockmirror/probe).
+      - Without one, that part of the proof is left out.
+    type: dict
+    suboptions: &user
+      username:
+        description: Name of the user.
+        type: str
+        required: true
+      password:
+        description: Password of the user.
+        type: str
+        required: true
+  pull_user:
+    description: For a private registry, a user who may only pull.
+    type: dict
+    suboptions: *user
+  anonymous_pull:
+    description: For a private registry, whether pulling needs no user.
+    type: bool
+    default: false
   server_name:
     description: For a gateway, the server that the probe image must name.
     type: str
@@ -125,6 +150,15 @@ EXAMPLES = r"""
     connect_to: 127.0.0.1
     ca_file: /etc/dockmirror/gateway/tls/ca.crt
     server_name: mirror1.example.com
+
+- name: Prove a private registry
+  dockmirror.fleet.registry_probe:
+    expect: registry
+    url: https://registry.example.com
+    connect_to: 127.0.0.1
+    push_user:
+      username: ci
+      password: "{{ vault_registry_ci_password }}"
 """
 
 RETURN = r"""
@@ -142,28 +176,42 @@ cause:
   description:
     - What is wrong, for programs.
     - C(unanswered), C(tls), C(not_a_mirror), C(not_a_gateway), C(refused), C(mirror_error), C(upstream_unreachable),
-      C(upstream_untrusted), C(upstream_auth), C(upstream_rate_limit), C(upstream_missing) or C(upstream_error).
+      C(upstream_untrusted), C(upstream_auth), C(upstream_rate_limit), C(upstream_missing) or C(upstream_error); for a
+      private registry also C(open), C(credentials), C(auth_error), C(not_a_registry) or C(registry_error).
   returned: failure
   type: str
   sample: upstream_rate_limit
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.dockmirror.fleet.plugins.module_utils.registry_probe import prove_gateway, prove_mirror
+from ansible_collections.dockmirror.fleet.plugins.module_utils.registry_proof import Credentials, prove_registry
 from ansible_collections.dockmirror.fleet.plugins.module_utils.registry_service import ProbeError, Service
 from ansible_collections.dockmirror.fleet.plugins.module_utils.upstream_diagnosis import Upstream
+
+
+def _user_spec() -> dict[str, Any]:
+    return {
+        "username": {"type": "str", "required": True},
+        "password": {"type": "str", "required": True, "no_log": True},
+    }
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "expect": {"type": "str", "choices": ["mirror", "gateway"], "required": True},
+            "expect": {"type": "str", "choices": ["mirror", "gateway", "registry"], "required": True},
             "url": {"type": "str", "required": True},
             "connect_to": {"type": "str"},
             "ca_file": {"type": "path"},
             "repository": {"type": "str", "default": ""},
             "tag": {"type": "str", "default": "latest"},
+            "push_user": {"type": "dict", "options": _user_spec()},
+            "pull_user": {"type": "dict", "options": _user_spec()},
+            "anonymous_pull": {"type": "bool", "default": False},
             "server_name": {"type": "str"},
             "timeout": {"type": "int", "default": 60},
             "require_upstream": {"type": "bool", "default": True},
@@ -188,6 +236,9 @@ def main() -> None:
     try:
         if params["expect"] == "gateway":
             found = prove_gateway(service, params["server_name"], params["timeout"])
+        elif params["expect"] == "registry":
+            push, pull = (Credentials(**params[key]) if params[key] else None for key in ("push_user", "pull_user"))
+            found = prove_registry(service, push, pull, params["anonymous_pull"], params["timeout"])
         else:
             options = params["upstream"]
             upstream = Upstream(**{key: value or "" for key, value in options.items()}) if options else None
