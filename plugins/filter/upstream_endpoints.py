@@ -36,10 +36,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: One mapping per upstream with C(name) and C(address).
+  description: One mapping per upstream with C(name), C(address), C(allow) and C(deny).
   type: list
   elements: dict
-  sample: [{name: docker.io, address: "127.0.0.1:21394"}]
+  sample: [{name: docker.io, address: "127.0.0.1:21394", allow: [], deny: []}]
 """
 
 from collections.abc import Callable
@@ -50,7 +50,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.dockmirror.fleet.plugins.module_utils.mirror_upstreams import UpstreamError, endpoints
 
 
-def upstream_endpoints(upstreams: Any, port_base: Any) -> list[dict[str, str]]:
+def upstream_endpoints(upstreams: Any, port_base: Any) -> list[dict[str, Any]]:
     try:
         return endpoints(upstreams, int(port_base))
     except UpstreamError as error:

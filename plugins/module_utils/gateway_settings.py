@@ -9,9 +9,14 @@ import ipaddress
 import re
 from typing import Any, Mapping
 
+from ansible_collections.dockmirror.fleet.plugins.module_utils.mirror_upstreams import pattern_problems
+
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DNS_NAME = re.compile(rf"^(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*$", re.IGNORECASE)
 _UPSTREAM_NAME = re.compile(rf"^{_LABEL}(?:\.{_LABEL})*(?::[0-9]{{1,5}})?$")
+_SIZE = re.compile(r"^[1-9][0-9]*[kmgKMG]$")
+# It stands in the configuration of Nginx and of systemd, each of which has quotes of its own.
+_DIRECTORY = re.compile(r"^(?:/[A-Za-z0-9._-]+)+/?$")
 _ADDRESS = re.compile(r"^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}$")
 
 
@@ -37,6 +42,8 @@ def problems(settings: Mapping[str, Any]) -> list[str]:
     found.extend(_network_problems(settings["allowed_networks"]))
     found.extend(_upstream_problems(settings["upstreams"]))
     found.extend(_registry_problems(settings))
+    found.extend(_time_problems(settings))
+    found.extend(_cache_problems(settings))
     return found
 
 
@@ -116,6 +123,8 @@ def _upstream_problems(upstreams: list[Mapping[str, Any]]) -> list[str]:
             found.append(f"gateway_upstreams: '{name}' is not the host name of a registry in lower case.")
         if not _ADDRESS.match(address):
             found.append(f"gateway_upstreams: '{address}' is not an address such as 127.0.0.1:5000.")
+        for key in ("allow", "deny"):
+            found.extend(f"gateway_upstreams: {name}: {text}" for text in pattern_problems(name, key, upstream.get(key)))
         if name in seen:
             found.append(f"gateway_upstreams: {name} is there twice.")
         seen.add(name)
@@ -140,6 +149,34 @@ def _registry_problems(settings: Mapping[str, Any]) -> list[str]:
         found.append(f"gateway_registry: '{registry.get('address')}' is not an address such as 127.0.0.1:20500.")
     if not str(registry.get("auth_socket")).startswith("/"):
         found.append("gateway_registry: auth_socket must be the path of a socket: without it anybody could come in.")
+    return found
+
+
+def _time_problems(settings: Mapping[str, Any]) -> list[str]:
+    found = [
+        f"gateway_{name} must be at least 1."
+        for name in ("connect_timeout", "manifest_timeout", "blob_timeout", "cache_keep_days", "cache_tag_time")
+        if int(settings[name]) < 1
+    ]
+    timeout, age = int(settings["cache_lock_timeout"]), int(settings["cache_lock_age"])
+    if not int(settings["blob_timeout"]) <= timeout <= age:
+        found.append(
+            f"gateway_cache_lock_timeout ({timeout}) must be at least gateway_blob_timeout ({settings['blob_timeout']})"
+            f" and at most gateway_cache_lock_age ({age})."
+        )
+    return found
+
+
+def _cache_problems(settings: Mapping[str, Any]) -> list[str]:
+    found = [
+        f"gateway_{name} '{settings[name]}' is not a size such as 500m or 20g."
+        for name in ("cache_size", "cache_min_free", "cache_manifest_size")
+        if not _SIZE.match(str(settings[name]))
+    ]
+    if not _DIRECTORY.match(str(settings["cache_dir"])):
+        found.append(
+            f"gateway_cache_dir '{settings['cache_dir']}' must be an absolute path of letters, digits and . _ -, and not /."
+        )
     return found
 
 

@@ -46,6 +46,8 @@ KEYS = frozenset(
         "ca_file",
         "probe_repository",
         "probe_tag",
+        "allow",
+        "deny",
     ]
 )
 
@@ -54,6 +56,7 @@ _HOST = re.compile(
 )
 _GO_DURATION = re.compile(r"^\+?(?:0|(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|ms|s|m|h))+)$")
 _REPOSITORY = re.compile(r"^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$")
+_PATTERN = re.compile(r"^[a-z0-9*][a-z0-9._*-]*(?:/[a-z0-9*][a-z0-9._*-]*)*$")
 _TAG = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")
 
 
@@ -114,14 +117,48 @@ def instances(upstreams: Iterable[Mapping[str, Any]], port_base: int) -> list[di
                     repository if upstream.get("probe_repository") is None else upstream["probe_repository"]
                 ),
                 "probe_tag": str(upstream.get("probe_tag") or tag or "latest"),
+                "allow": [str(pattern) for pattern in upstream.get("allow") or []],
+                "deny": [str(pattern) for pattern in upstream.get("deny") or []],
             }
         )
     return result
 
 
-def endpoints(upstreams: Iterable[Mapping[str, Any]], port_base: int) -> list[dict[str, str]]:
-    """Where the gateway finds each upstream's instance: name and loopback address."""
-    return [{"name": item["name"], "address": f"127.0.0.1:{item['port']}"} for item in instances(upstreams, port_base)]
+def endpoints(upstreams: Iterable[Mapping[str, Any]], port_base: int) -> list[dict[str, Any]]:
+    """What the gateway must know of each upstream: name, its instance's loopback address, and what may be pulled."""
+    return [
+        {
+            "name": item["name"],
+            "address": f"127.0.0.1:{item['port']}",
+            "allow": item["allow"],
+            "deny": item["deny"],
+        }
+        for item in instances(upstreams, port_base)
+    ]
+
+
+def pattern_problems(name: str, key: str, patterns: Any) -> list[str]:
+    """What is wrong with a list of patterns of repositories, each as one sentence.
+
+    :param name: the upstream's name; on Docker Hub every repository has a namespace.
+    :param key: what the list is called, ``allow`` or ``deny``.
+    """
+    if patterns is None:
+        return []
+    if not isinstance(patterns, (list, tuple)):
+        return [f"{key} must be a list of patterns such as library/*, not a {_kind(patterns)}."]
+    found = []
+    for pattern in patterns:
+        if not isinstance(pattern, str) or not _PATTERN.match(pattern):
+            found.append(
+                f"{key}: '{pattern}' is not a pattern of repositories such as library/alpine, library/* or example/**."
+            )
+        elif name == DOCKER_HUB and "/" not in pattern and "**" not in pattern:
+            found.append(
+                f"{key}: '{pattern}' fits no repository of Docker Hub, where all have a namespace; write"
+                f" library/{pattern} for official images."
+            )
+    return found
 
 
 def problems(upstreams: Any, version: Any, port_base: int) -> list[str]:
@@ -169,7 +206,7 @@ def _problems_of(name: str, item: Mapping[str, Any], major: int | None) -> list[
     unknown = sorted(str(key) for key in set(item) - KEYS)
     if unknown:
         found.append("unknown settings {}. Known are {}.".format(", ".join(unknown), ", ".join(sorted(KEYS))))
-    for key in sorted(KEYS - {"allow_http", "port", "ttl"}):
+    for key in sorted(KEYS - {"allow", "allow_http", "deny", "port", "ttl"}):
         if item.get(key) is not None and not isinstance(item[key], (str, int, float)):
             found.append(f"{key} must be a string, not a {_kind(item[key])}.")
     if isinstance(item.get("remote_url", ""), str):
@@ -183,6 +220,8 @@ def _problems_of(name: str, item: Mapping[str, Any], major: int | None) -> list[
         if item.get(key) and isinstance(item[key], str) and _split(item[key]) is None:
             found.append(f"{key} must be a URL such as http://proxy.example.com:3128.")
     found.extend(_probe_problems(name, item))
+    for key in ("allow", "deny"):
+        found.extend(pattern_problems(name, key, item.get(key)))
     return found
 
 

@@ -58,6 +58,9 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], str]] = {
         {"mirror_config_override": {"storage": {"cache": {"blobdescriptor": "inmemory"}}}},
         "answer 200 with an empty body after content has expired",
     ),
+    "pattern": ({"mirror_upstreams": [{**HUB, "deny": ["mysql"]}]}, "write library/mysql for official images"),
+    "cache-size": ({"gateway_cache_size": "20 GB"}, "gateway_cache_size '20 GB' is not a size such as 500m or 20g"),
+    "lock": ({"gateway_cache_lock_timeout": 10}, "must be at least gateway_blob_timeout (60)"),
     "no-archive": (
         {"mirror_registry_image_archive": "/nonexistent/registry.tar"},
         "/nonexistent/registry.tar is not on the controller",

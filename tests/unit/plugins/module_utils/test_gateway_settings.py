@@ -28,7 +28,18 @@ GOOD: dict[str, Any] = {
     "allowed_networks": ["10.0.0.0/8", "fd00::/8", "192.168.1.7"],
     "certificate_days": 90,
     "certificate_renew_before_days": 30,
-    "upstreams": [{"name": "docker.io", "address": "127.0.0.1:21638"}],
+    "upstreams": [{"name": "docker.io", "address": "127.0.0.1:21638", "allow": ["library/*"], "deny": []}],
+    "connect_timeout": 3,
+    "manifest_timeout": 10,
+    "blob_timeout": 60,
+    "cache_dir": "/var/lib/dockmirror/gateway/cache",
+    "cache_size": "20g",
+    "cache_min_free": "2g",
+    "cache_manifest_size": "1g",
+    "cache_keep_days": 30,
+    "cache_tag_time": 60,
+    "cache_lock_timeout": 240,
+    "cache_lock_age": 3600,
 }
 KEY = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
 CERTIFICATE: dict[str, Any] = {
@@ -63,6 +74,20 @@ def test_good_settings() -> None:
         ({"upstreams": [{"name": "docker.io", "address": "127.0.0.1"}]}, "'127.0.0.1' is not an address"),
         ({"upstreams": [{"name": "docker.io", "address": "x:1; }"}]}, "'x:1; }' is not an address"),
         ({"upstreams": GOOD["upstreams"] * 2}, "docker.io is there twice"),
+        (
+            {"upstreams": [{"name": "quay.io", "address": "127.0.0.1:1", "deny": ['a" 1; }']}]},
+            "gateway_upstreams: quay.io: deny: 'a\" 1; }' is not a pattern",
+        ),
+        ({"manifest_timeout": 0}, "gateway_manifest_timeout must be at least 1"),
+        ({"cache_tag_time": 0}, "gateway_cache_tag_time must be at least 1"),
+        ({"cache_keep_days": 0}, "gateway_cache_keep_days must be at least 1"),
+        ({"cache_lock_timeout": 59}, "gateway_cache_lock_timeout (59) must be at least gateway_blob_timeout (60)"),
+        ({"cache_lock_age": 239}, "at most gateway_cache_lock_age (239)"),
+        ({"cache_size": "20 GB"}, "gateway_cache_size '20 GB' is not a size such as 500m or 20g"),
+        ({"cache_min_free": "0"}, "gateway_cache_min_free '0' is not a size"),
+        ({"cache_manifest_size": "1t"}, "gateway_cache_manifest_size '1t' is not a size"),
+        ({"cache_dir": "/"}, "gateway_cache_dir '/' must be an absolute path"),
+        ({"cache_dir": "/var/a b"}, "gateway_cache_dir '/var/a b' must be an absolute path"),
     ],
 )
 def test_bad_settings(settings: dict[str, Any], message: str) -> None:

@@ -68,9 +68,15 @@ def test_a_number_is_taken_as_a_string_where_a_string_is_meant() -> None:
 
 
 def test_the_gateway_is_told_where_each_mirror_listens() -> None:
-    assert endpoints([{**HUB, "port": 5000}, OTHER], BASE) == [
-        {"name": "docker.io", "address": "127.0.0.1:5000"},
-        {"name": OTHER["name"], "address": f"127.0.0.1:{default_port(OTHER['name'], BASE)}"},
+    hub = {**HUB, "port": 5000, "allow": ["library/*"], "deny": ["library/mysql"]}
+    assert endpoints([hub, OTHER], BASE) == [
+        {"name": "docker.io", "address": "127.0.0.1:5000", "allow": ["library/*"], "deny": ["library/mysql"]},
+        {
+            "name": "registry.example.com:5000",
+            "address": f"127.0.0.1:{default_port('registry.example.com:5000', BASE)}",
+            "allow": [],
+            "deny": [],
+        },
     ]
 
 
@@ -126,6 +132,10 @@ def test_a_list_with_problems_is_not_used() -> None:
         ({"https_proxy": "proxy.example.com:3128"}, "https_proxy must be a URL such as http://proxy.example.com:3128"),
         ({"probe_repository": "Library/Alpine"}, "'Library/Alpine' is not a repository name"),
         ({"probe_tag": "not a tag"}, "'not a tag' is not a tag"),
+        ({"allow": "library/*"}, "allow must be a list of patterns such as library/*, not a str"),
+        ({"deny": ["Library/x"]}, "deny: 'Library/x' is not a pattern of repositories"),
+        ({"deny": ["^library/.+$"]}, "deny: '^library/.+$' is not a pattern of repositories"),
+        ({"deny": ["mysql"]}, "fits no repository of Docker Hub, where all have a namespace; write library/mysql"),
         ({"port": "high"}, "port must be a number"),
         ({"port": 70000}, "port must be between 1 and 65534"),
         ({"remote": "https://x.example"}, "unknown settings remote. Known are"),
