@@ -37,4 +37,4 @@ scenario: setup ## one action on one scenario: DO=converge, verify or destroy, S
 test: setup ## every gate, as the CI runs them
 	@$(GATES) all
 
--include mk/lab.mk
+-include mk/lab.mk mk/bench.mk

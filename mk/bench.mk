@@ -1,0 +1,7 @@
+# Measures, and writes docs/benchmarks.md. Not part of `make test`: it needs a machine that does nothing else.
+
+.PHONY: bench
+
+bench: lab-preflight ## measure the mirror beside plain Distribution and plain Nginx, write docs/benchmarks.md
+	@$(MAKE) --no-print-directory setup
+	@$(PYTHON) -m tests.bench
