@@ -25,6 +25,7 @@ from ansible_collections.dockmirror.fleet.plugins.module_utils.registry_service 
     Service,
     reason_of,
     wait_until_ready,
+    words_of,
 )
 from ansible_collections.dockmirror.fleet.plugins.module_utils.upstream_diagnosis import (
     Upstream,
@@ -99,7 +100,7 @@ def _upstream_problem(service: Service, repository: str, tag: str, upstream: Ups
         answer = _ask(service, "GET", f"/v2/{repository}/blobs/{_UNKNOWN_BLOB}")
         if answer.status == 404:
             return None
-        said = _words(answer)
+        said = words_of(answer)
     except ProbeError as error:  # an upstream that never answers keeps the mirror from answering too
         said = f"timeout: {error}"
     found = diagnose_upstream(upstream, repository, tag) if upstream else None
@@ -117,7 +118,7 @@ def _tag_digest(service: Service, repository: str, tag: str, upstream: Upstream 
     digest = answer.headers.get("docker-content-digest", "")
     if answer.status == 200 and digest:
         return digest
-    said = _words(_ask(service, "GET", path, ACCEPT))
+    said = words_of(_ask(service, "GET", path, ACCEPT))
     if upstream and "toomanyrequests" in said.lower():
         raise rate_limited(upstream)
     found = diagnose_upstream(upstream, repository, tag) if upstream else None
@@ -127,19 +128,6 @@ def _tag_digest(service: Service, repository: str, tag: str, upstream: Upstream 
     raise ProbeError(
         "mirror_error", f"The mirror answered {answer.status} for {repository}:{tag}{but}. It says: {said}"
     )
-
-
-def _words(answer: Answer) -> str:
-    """What a registry's error says, without the raw answers of others that registry 2 puts into it."""
-    try:
-        error = json.loads(answer.body.decode("utf-8"))["errors"][0]
-        detail = error.get("detail")
-        if isinstance(detail, dict):
-            inner = detail.get("Err", detail)
-            detail = inner.get("Status") or inner.get("message") if isinstance(inner, dict) else str(inner)
-        return str(detail or error["message"])[:300]
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-        return f"status {answer.status}"
 
 
 def prove_gateway(service: Service, server_name: str, timeout: float) -> dict[str, Any]:

@@ -8,16 +8,20 @@ The registry answers most failures of its upstream with the same 404 or 500.
 
 from __future__ import annotations
 
-import base64
 import http.client
-import json
-import re
 import ssl
 import urllib.error
 import urllib.request
 from typing import Mapping, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
+from ansible_collections.dockmirror.fleet.plugins.module_utils.registry_auth import (
+    basic,
+    bearer,
+    realm_of,
+    token_url,
+    wants_basic,
+)
 from ansible_collections.dockmirror.fleet.plugins.module_utils.registry_service import (
     ACCEPT,
     REQUEST_SECONDS,
@@ -90,27 +94,22 @@ def _judge(upstream: Upstream, repository: str, tag: str, status: int) -> ProbeE
 
 def _authorization(opener: urllib.request.OpenerDirector, upstream: Upstream, challenge: str, repository: str) -> str:
     """The Authorization header for a pull, obtained as a client would."""
-    basic = "Basic " + base64.b64encode((f"{upstream.username}:{upstream.password}").encode()).decode("ascii")
-    if challenge.lower().startswith("basic"):
-        return basic if upstream.username else ""
-    parameters = dict(re.findall(r'([a-z]+)="([^"]*)"', challenge))
-    if "realm" not in parameters:
+    login = basic(upstream.username, upstream.password) if upstream.username else ""
+    if wants_basic(challenge):
+        return login
+    url = token_url(challenge, f"repository:{repository}:pull" if repository else "")
+    if not url:
         return ""
-    query = {"service": parameters.get("service", "")}
-    if repository:
-        query["scope"] = f"repository:{repository}:pull"
-    url = "{}?{}".format(parameters["realm"], urlencode(query))
-    answer = _get(opener, url, {"Authorization": basic} if upstream.username else {})
+    answer = _get(opener, url, {"Authorization": login} if login else {})
     if answer.status == 429:
         raise rate_limited(upstream)
     if answer.status in (400, 401, 403):
-        raise _unauthorized(upstream, f"gives no token ({answer.status} from {parameters['realm']})")
+        raise _unauthorized(upstream, f"gives no token ({answer.status} from {realm_of(challenge)})")
     if answer.status != 200:
         raise ProbeError(
-            "upstream_error", f"The token service {parameters['realm']} of the upstream answers {answer.status}."
+            "upstream_error", f"The token service {realm_of(challenge)} of the upstream answers {answer.status}."
         )
-    document = json.loads(answer.body.decode("utf-8"))
-    return "Bearer %s" % (document.get("token") or document.get("access_token") or "")
+    return bearer(answer.body)
 
 
 def rate_limited(upstream: Upstream) -> ProbeError:
@@ -149,7 +148,10 @@ def _opener(upstream: Upstream) -> urllib.request.OpenerDirector:
 
 
 def _get(opener: urllib.request.OpenerDirector, url: str, headers: Mapping[str, str] | None = None) -> Answer:
-    request = urllib.request.Request(url, headers=dict(headers or {}))
+    request = urllib.request.Request(url)
+    for name, value in (headers or {}).items():
+        # A redirect leads to another host as a rule, which must not see the credentials.
+        (request.add_unredirected_header if name == "Authorization" else request.add_header)(name, value)
     try:
         with opener.open(request, timeout=REQUEST_SECONDS) as response:
             return Answer(
