@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, dockmirror.fleet contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a module of the collection on this machine, by Ansible."""
+"""Run a module of the collection on this machine, by Ansible or as Ansible does."""
 
 from __future__ import annotations
 
@@ -39,3 +39,27 @@ def run_module(name: str, arguments: dict[str, Any], *options: str) -> dict[str,
     assert found, done.stdout + done.stderr
     result: dict[str, Any] = json.loads(found[2])
     return {**result, "failed": found[1] == "FAILED!"}
+
+
+def call_module(name: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Run module *name* with diff mode in a process of its own, in a fraction of the time that Ansible takes.
+
+    Gives its result, with the diff and warnings in it, and everything it printed.
+    """
+    script = (
+        "import json, sys\n"
+        "from ansible.module_utils.testing import patch_module_args\n"
+        f"from ansible_collections.dockmirror.fleet.plugins.modules.{name} import main\n"
+        "with patch_module_args(json.load(sys.stdin)): main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        input=json.dumps({"_ansible_diff": True, **arguments}),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PATH": ""},
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    assert lines, done.stderr
+    return json.loads(lines[-1]), done.stdout + done.stderr

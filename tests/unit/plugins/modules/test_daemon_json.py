@@ -5,10 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +13,11 @@ import yaml
 
 from ansible_collections.dockmirror.fleet.plugins.modules import daemon_json
 
-MODULE = "ansible_collections.dockmirror.fleet.plugins.modules.daemon_json"
+from .running import call_module
 
 
 def call(arguments: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """Run the module in a process of its own, as Ansible does; its result, and everything it printed."""
-    script = (
-        "import json, sys\n"
-        "from ansible.module_utils.testing import patch_module_args\n"
-        f"from {MODULE} import main\n"
-        "with patch_module_args(json.load(sys.stdin)): main()\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        input=json.dumps({"_ansible_diff": True, **arguments}),
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PATH": ""},
-    )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    assert lines, done.stderr
-    return json.loads(lines[-1]), done.stdout + done.stderr
+    return call_module("daemon_json", arguments)
 
 
 @pytest.fixture
