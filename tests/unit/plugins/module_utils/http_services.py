@@ -41,10 +41,15 @@ def registry_error(status: int, code: str, detail: Any = None) -> Reply:
 
 
 @contextlib.contextmanager
-def serving(handle: Handle, certificate: tuple[Path, Path] | None = None) -> Iterator[int]:
-    """Serve on loopback until the block ends; gives the port. With a certificate and key, over TLS."""
+def serving(handle: Handle, certificate: tuple[Path, Path] | None = None, protocol: str = "HTTP/1.0") -> Iterator[int]:
+    """Serve on loopback until the block ends; gives the port. With a certificate and key, over TLS.
+
+    The protocol decides whether connections stay open: those of HTTP/1.0 do not.
+    """
 
     class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = protocol
+
         def answer(self) -> None:
             path, _mark, query = self.path.partition("?")
             headers = {key.lower(): value for key, value in self.headers.items()}
