@@ -51,6 +51,8 @@ attributes:
   idempotent:
     support: full
     description: The module changes nothing.
+seealso:
+  - module: dockmirror.fleet.registry_tags
 """
 
 EXAMPLES = r"""
