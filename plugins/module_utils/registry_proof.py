@@ -76,7 +76,12 @@ def _prove_the_door(service: Service, anonymous_pull: bool, timeout: float) -> N
             "refused",
             f"{service.url} refuses this host itself (403): its networks are not in gateway_allowed_networks.",
         )
-    _prove_it_can_ask(service, ready)
+    if ready.status == 500:
+        raise ProbeError(
+            "auth_error",
+            f"{service.url} answers 500: the gateway cannot ask who may come in."
+            " `journalctl -u dockmirror-auth` and the gateway's error.log say why.",
+        )
     if ready.status == 200 and not anonymous_pull:
         raise ProbeError(
             "open", f"{service.url}/v2/ answers 200 without a password: anybody could come in. It must answer 401."
@@ -93,15 +98,6 @@ def _prove_the_door(service: Service, anonymous_pull: bool, timeout: float) -> N
     if answer.status != 401:
         raise ProbeError(
             "open", f"{service.url} answers {answer.status} to a push without a password; it must answer 401."
-        )
-
-
-def _prove_it_can_ask(service: Service, answer: Answer) -> None:
-    if answer.status == 500:
-        raise ProbeError(
-            "auth_error",
-            f"{service.url} answers 500: the gateway cannot ask who may come in."
-            " `journalctl -u dockmirror-auth` and the gateway's error.log say why.",
         )
 
 
@@ -175,7 +171,6 @@ def _expect(service: Service, answer: Answer, statuses: tuple[int, ...], what: s
         raise ProbeError(
             "credentials", f"{service.url} does not take the password of a user (401), so it cannot {what}."
         )
-    _prove_it_can_ask(service, answer)
     raise ProbeError(
         "registry_error", f"{service.url} cannot {what}: it answers {answer.status}. It says: {_words(answer)}"
     )

@@ -112,14 +112,34 @@ def refusals(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, s
     return play(directory, hosts)
 
 
-def play(directory: Path, hosts: dict[str, dict[str, Any]], *options: str) -> tuple[str, dict[str, str]]:
-    """Run the playbook for servers that cannot be reached; gives the output and the failure of each server."""
+def play(
+    directory: Path,
+    hosts: dict[str, dict[str, Any]],
+    *options: str,
+    playbook: str = "mirror",
+    groups: tuple[str, ...] = ("mirrors",),
+) -> tuple[str, dict[str, str]]:
+    """Run the playbook for servers that cannot be reached; gives the output and the failure of each server.
+
+    Of several groups, ``mirrors`` has only the hosts that set ``mirror_upstreams``.
+    """
     unreachable = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
-    (directory / "hosts.yml").write_text(json.dumps({"mirrors": {"hosts": hosts, "vars": unreachable}}))
+    inventory = {
+        group: {
+            "hosts": {
+                name: variables
+                for name, variables in hosts.items()
+                if len(groups) == 1 or group != "mirrors" or "mirror_upstreams" in variables
+            },
+            "vars": unreachable,
+        }
+        for group in groups
+    }
+    (directory / "hosts.yml").write_text(json.dumps(inventory))
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", str(directory / "hosts.yml"), *options, "dockmirror.fleet.mirror"),
+            *("-i", str(directory / "hosts.yml"), *options, f"dockmirror.fleet.{playbook}"),
         ],
         cwd=ROOT,
         env={

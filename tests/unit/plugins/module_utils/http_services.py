@@ -22,6 +22,7 @@ class Request(NamedTuple):
     path: str
     query: str
     headers: dict[str, str]
+    body: bytes = b""
 
 
 class Reply(NamedTuple):
@@ -53,7 +54,8 @@ def serving(handle: Handle, certificate: tuple[Path, Path] | None = None, protoc
         def answer(self) -> None:
             path, _mark, query = self.path.partition("?")
             headers = {key.lower(): value for key, value in self.headers.items()}
-            reply = handle(Request(self.command, path, query, headers))
+            body = self.rfile.read(int(headers.get("content-length", 0)))
+            reply = handle(Request(self.command, path, query, headers, body))
             self.send_response(reply.status)
             for key, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
                 self.send_header(key, value)
@@ -61,7 +63,7 @@ def serving(handle: Handle, certificate: tuple[Path, Path] | None = None, protoc
             if self.command != "HEAD":
                 self.wfile.write(reply.body)
 
-        do_GET = do_HEAD = do_POST = do_DELETE = answer
+        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer
 
         def log_message(self, *_arguments: Any) -> None:
             pass
