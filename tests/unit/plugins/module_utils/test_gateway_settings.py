@@ -41,6 +41,11 @@ GOOD: dict[str, Any] = {
     "cache_lock_timeout": 240,
     "cache_lock_age": 3600,
 }
+REGISTRY: dict[str, Any] = {
+    "server_name": "registry.example.com",
+    "address": "127.0.0.1:20500",
+    "auth_socket": "/run/dockmirror-auth/auth.sock",
+}
 KEY = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
 CERTIFICATE: dict[str, Any] = {
     "public_key": KEY,
@@ -52,6 +57,34 @@ CERTIFICATE: dict[str, Any] = {
 
 def test_good_settings() -> None:
     assert problems(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("registry", "more"),
+    [
+        ({}, {}),
+        (REGISTRY, {}),
+        ({**REGISTRY, "server_name": "mirror1.example.com"}, {"upstreams": []}),
+    ],
+)
+def test_good_settings_of_a_registry(registry: dict[str, Any], more: dict[str, Any]) -> None:
+    assert problems({**GOOD, "registry": registry, **more}) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"server_name": "registry_1"}, "'registry_1' is not a DNS name"),
+        ({"server_name": "mirror1.example.com"}, "the same name, mirror1.example.com"),
+        ({"server_name": "Cache.example.com"}, "the same name, Cache.example.com"),
+        ({"address": "20500"}, "'20500' is not an address"),
+        ({"auth_socket": None}, "without it anybody could come in"),
+    ],
+)
+def test_bad_settings_of_a_registry(settings: dict[str, Any], message: str) -> None:
+    found = problems({**GOOD, "registry": {**REGISTRY, **settings}})
+    assert len(found) == 1
+    assert message in found[0]
 
 
 @pytest.mark.parametrize(
