@@ -82,13 +82,15 @@ def _prove_the_door(service: Service, anonymous_pull: bool, timeout: float) -> N
             f"{service.url} answers 500: the gateway cannot ask who may come in."
             " `journalctl -u dockmirror-auth` and the gateway's error.log say why.",
         )
-    if ready.status == 200 and not anonymous_pull:
+    if ready.status == 200:
         raise ProbeError(
             "open", f"{service.url}/v2/ answers 200 without a password: anybody could come in. It must answer 401."
         )
-    if ready.status != (200 if anonymous_pull else 401):
+    if ready.status != 401:
         raise ProbeError("not_a_registry", f"{service.url}/v2/ does not answer as a registry (status {ready.status}).")
-    if ready.status == 401 and not ready.headers.get("www-authenticate", "").startswith("Basic realm="):
+    # Where pulling is free, engines are sent for a token: else they would not log in for a push.
+    scheme = "Bearer realm=" if anonymous_pull else "Basic realm="
+    if not ready.headers.get("www-authenticate", "").startswith(scheme):
         raise ProbeError("not_a_registry", f"{service.url}/v2/ does not ask for a password in the way engines need.")
     stranger = Credentials("dockmirror-probe", secrets.token_urlsafe(16))
     answer = _ask(service, "GET", "/v2/", stranger)

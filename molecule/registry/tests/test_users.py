@@ -156,6 +156,10 @@ def test_pulling_may_be_free(app: str, ci: Any) -> None:
         assert ask(ci, "/v2/team/app/blobs/uploads/", None, "-X", "POST").status == 401
         assert ask(ci, "/v2/_catalog").status == 401
         assert ask(ci, "/v2/", WRONG).status == 401
+        assert login(client, "ci", "wrong").failed
+        for host in (ci, testing.host(CLIENTS[1])):
+            name = image(host, "team/free:1")
+            assert host.run(f"docker push {name}").failed == (host is not ci)
     client.check_output(f"docker image rm -f {app}")
     assert client.run(f"docker pull -q {app}").failed
 

@@ -12,6 +12,11 @@ cannot be read); ``X-Dockmirror-User`` names the user, ``X-Dockmirror-Reason`` s
 A password is checked by bcrypt once and the verdict remembered for some minutes, in memory, under a keyed hash of the
 credentials. All verdicts go as soon as the file with the users is replaced, so that a removed user is out with the very
 next request.
+
+Where pulling is free, engines must be told to log in for a push all the same, and no engine can be told so with
+``Basic``. So they are sent to ``/token`` (``X-Dockmirror-Challenge: bearer``), where whoever has a password gets a
+token in his name and everybody else one in nobody's. A token is signed with the hash of the password that was right: it
+ends with that password or with its time, and a restart does not end it.
 """
 
 from __future__ import annotations
@@ -37,6 +42,8 @@ from typing import Any, Callable, Mapping, NamedTuple
 
 GOOD_SECONDS = 300.0
 """How long a password that was right needs no second check."""
+TOKEN_SECONDS = 300
+"""How long a token is good."""
 BAD_SECONDS = 30.0
 """How long a password that was wrong is refused without a second check."""
 VERDICTS = 4096
@@ -57,8 +64,11 @@ STOP_SECONDS = 5.0
 """How long requests that have begun may take when the service is stopped."""
 
 READING = ("GET", "HEAD")
+NOBODY = "nobody"
+"""The token of whoever has no password. It allows what is allowed without one."""
 # What somebody without a name may read where that is allowed; in particular no list of all repositories.
-PUBLIC = re.compile(r"/v2/(?:[a-z0-9._/-]+/(?:manifests|blobs|tags|referrers)/[A-Za-z0-9._:+-]+)?(?:\?.*)?")
+PUBLIC = re.compile(r"/v2/[a-z0-9._/-]+/(?:manifests|blobs|tags|referrers)/[A-Za-z0-9._:+-]+(?:\?.*)?")
+BASE = re.compile(r"/v2/(?:\?.*)?")
 HASH = re.compile(r"\$2[aby]\$(?P<cost>[0-9]{2})\$[./A-Za-z0-9]{53}")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
@@ -98,6 +108,14 @@ class Request(NamedTuple):
     uri: str
     authorization: str
     address: str
+    wants_token: bool = False
+
+
+class Proof(NamedTuple):
+    """Whose password it was, and the hash that it belongs to; an empty one where it was wrong."""
+
+    name: str
+    hashed: bytes
 
 
 class Verdict(NamedTuple):
@@ -106,6 +124,8 @@ class Verdict(NamedTuple):
     status: int
     user: str = ""
     reason: str = ""
+    challenge: str = ""
+    token: str = ""
 
 
 def parse_users(text: str) -> Users:
@@ -167,12 +187,12 @@ class Remembered:
 
     def __init__(self, seconds: float, size: int, clock: Clock) -> None:
         self._seconds, self._size, self._clock = seconds, size, clock
-        self._items: OrderedDict[bytes, tuple[float, str]] = OrderedDict()
+        self._items: OrderedDict[bytes, tuple[float, Proof]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._items)
 
-    def get(self, key: bytes) -> str | None:
+    def get(self, key: bytes) -> Proof | None:
         item = self._items.get(key)
         if item is None:
             return None
@@ -181,7 +201,7 @@ class Remembered:
             return None
         return item[1]
 
-    def put(self, key: bytes, value: str) -> None:
+    def put(self, key: bytes, value: Proof) -> None:
         self._items.pop(key, None)
         while len(self._items) >= self._size:
             self._items.popitem(last=False)
@@ -255,16 +275,23 @@ def credentials_of(authorization: str) -> tuple[str, bytes] | None:
 class Auth:
     """Decides. All of it runs in the event loop, but for bcrypt."""
 
-    def __init__(self, users: UsersFile, check: Check, clock: Clock = time.monotonic, threads: int = 0) -> None:
+    def __init__(
+        self,
+        users: UsersFile,
+        check: Check,
+        clock: Clock = time.monotonic,
+        threads: int = 0,
+        time_of_day: Clock = time.time,
+    ) -> None:
         """:param check: whether a password belongs to a hash. It is called in threads."""
-        self._file, self._check, self._clock = users, check, clock
+        self._file, self._check, self._clock, self._time_of_day = users, check, clock, time_of_day
         self._users: Users | None = None
         # A new key with each start, so that what is remembered tells nothing about a password.
         self._key = secrets.token_bytes(32)
         self.good = Remembered(GOOD_SECONDS, VERDICTS, clock)
         self.bad = Remembered(BAD_SECONDS, VERDICTS, clock)
         self.guesses = Guesses(clock)
-        self._running: dict[bytes, asyncio.Future[bool]] = {}
+        self._running: dict[bytes, asyncio.Future[Proof]] = {}
         self._pool = ThreadPoolExecutor(threads or min(4, os.cpu_count() or 1), thread_name_prefix="bcrypt")
 
     def close(self) -> None:
@@ -281,13 +308,50 @@ class Auth:
             self.bad.clear()
             self._users = users
         if not request.authorization:
-            public = users.anonymous_pull and request.method in READING and PUBLIC.fullmatch(request.uri)
-            return Verdict(204 if public and ".." not in request.uri else 401)
+            return self._nobody(users, request)
+        scheme, _space, value = request.authorization.partition(" ")
+        if scheme.lower() == "bearer":
+            return self._bearer(users, value.strip(), request)
         key = self._digest(request)
-        name = self.good.get(key)
-        if name is not None:
-            return _permit(users, name, request)
-        return Verdict(401) if self.bad.get(key) is not None else None
+        proof = self.good.get(key)
+        if proof is not None:
+            return self._permit(users, proof, request)
+        return _unknown(users) if self.bad.get(key) is not None else None
+
+    def _nobody(self, users: Users, request: Request) -> Verdict:
+        """Somebody without a password, with or without the token that says so."""
+        if request.wants_token:
+            return Verdict(200, token=NOBODY) if users.anonymous_pull else _unknown(users)
+        if users.anonymous_pull and request.method in READING and ".." not in request.uri:
+            if PUBLIC.fullmatch(request.uri):
+                return Verdict(204)
+            # What engines ask first: the answer tells them where the tokens are.
+            if BASE.fullmatch(request.uri) and request.authorization:
+                return Verdict(204)
+        return _unknown(users)
+
+    def _bearer(self, users: Users, token: str, request: Request) -> Verdict:
+        if request.wants_token:
+            return _unknown(users)
+        if token == NOBODY:
+            return self._nobody(users, request)
+        payload, _dot, signature = token.rpartition(".")
+        name, _colon, end = payload.partition(":")
+        user = users.named.get(name)
+        if user and end.isdecimal() and int(end) > self._time_of_day():
+            for hashed in user.hashes:
+                if hmac.compare_digest(_sign(payload, hashed), signature.encode("utf-8", "replace")):
+                    return self._permit(users, Proof(name, hashed), request)
+        return _unknown(users)
+
+    def _permit(self, users: Users, proof: Proof, request: Request) -> Verdict:
+        """What somebody gets whose password was right."""
+        if request.wants_token:
+            payload = f"{proof.name}:{int(self._time_of_day()) + TOKEN_SECONDS}"
+            return Verdict(200, proof.name, token=f"{payload}.{_sign(payload, proof.hashed).decode('ascii')}")
+        if users.named[proof.name].role == "push" or request.method in READING:
+            return Verdict(204, proof.name)
+        return Verdict(403, proof.name, "role")
 
     async def decide(self, request: Request) -> Verdict:
         """The verdict, after a check of the password where that is needed."""
@@ -298,8 +362,10 @@ class Auth:
                 return verdict
             users = self._users
             credentials = credentials_of(request.authorization)
-            if users is None or credentials is None:
-                return Verdict(401)
+            if users is None:
+                return Verdict(500)
+            if credentials is None:
+                return _unknown(users)
             running = self._running.get(key)
             if running is None:
                 who = network_of(request.address)
@@ -310,9 +376,9 @@ class Auth:
                 running = asyncio.ensure_future(self._run(key, users, credentials, who))
                 self._running[key] = running
             # Whoever asks with the same credentials meanwhile waits for the same check; nobody who goes away ends it.
-            right = await asyncio.shield(running)
+            proof = await asyncio.shield(running)
             if self._users is users and self._is_current(users):
-                return _permit(users, credentials[0], request) if right else Verdict(401)
+                return self._permit(users, proof, request) if proof.name else _unknown(users)
             # The users have changed during the check: what it found is of yesterday.
 
     def _is_current(self, users: Users) -> bool:
@@ -321,56 +387,70 @@ class Auth:
         except UsersError:
             return False
 
-    async def _run(self, key: bytes, users: Users, credentials: tuple[str, bytes], who: str) -> bool:
+    async def _run(self, key: bytes, users: Users, credentials: tuple[str, bytes], who: str) -> Proof:
         name, password = credentials
         try:
-            right = await asyncio.get_running_loop().run_in_executor(
+            hashed = await asyncio.get_running_loop().run_in_executor(
                 self._pool, self._compare, users.work, users.named.get(name), password
             )
+            proof = Proof(name, hashed) if hashed else Proof("", b"")
             changed = not self._is_current(users)
-            if right or changed:
+            if hashed or changed:
                 self.guesses.give_back(who)
             if not changed and self._users is users:
-                (self.good if right else self.bad).put(key, name)
-            if not right and not changed:
+                (self.good if hashed else self.bad).put(key, proof)
+            if not hashed and not changed:
                 log(f"wrong password for {name if name in users.named else 'an unknown user'} from {who or 'nowhere'}")
-            return right
+            return proof
         finally:
             del self._running[key]
 
-    def _compare(self, work: tuple[int, int], user: User | None, password: bytes) -> bool:
-        """Compare with as many hashes as the user with the most has, so that time tells nothing about names."""
+    def _compare(self, work: tuple[int, int], user: User | None, password: bytes) -> bytes:
+        """The hash that the password belongs to, or none.
+
+        It is compared with as many as the user with the most has, so that time tells nothing about names.
+        """
         count, cost = work
         hashes = user.hashes if user else ()
-        if any(self._check(password, value) for value in hashes):
-            return True
+        for value in hashes:
+            if self._check(password, value):
+                return value
         for _ in range(count - len(hashes)):
             self._check(password, b"$2b$%02d$" % cost + b"." * 53)
-        return False
+        return b""
 
     def _digest(self, request: Request) -> bytes:
         return hmac.digest(self._key, request.authorization.encode("utf-8", "surrogateescape"), "sha256")
 
 
-def _permit(users: Users, name: str, request: Request) -> Verdict:
-    if users.named[name].role == "push" or request.method in READING:
-        return Verdict(204, name)
-    return Verdict(403, name, "role")
+def _unknown(users: Users) -> Verdict:
+    return Verdict(401, challenge="bearer" if users.anonymous_pull else "")
 
 
-REASONS = {204: "No Content", 401: "Unauthorized", 403: "Forbidden", 500: "Internal Server Error"}
+def _sign(payload: str, hashed: bytes) -> bytes:
+    return hmac.new(hashed, payload.encode("utf-8"), "sha256").hexdigest().encode("ascii")
+
+
+REASONS = {200: "OK", 204: "No Content", 401: "Unauthorized", 403: "Forbidden", 500: "Internal Server Error"}
 
 
 def answer(verdict: Verdict, keep: bool) -> bytes:
     lines = [f"HTTP/1.1 {verdict.status} {REASONS[verdict.status]}"]
+    body = ""
+    if verdict.token:
+        fields = {"token": verdict.token, "access_token": verdict.token, "expires_in": TOKEN_SECONDS}
+        body = json.dumps(fields)
+        lines += ["Content-Type: application/json", "Cache-Control: no-store"]
     if verdict.status != 204:
-        lines.append("Content-Length: 0")
+        lines.append(f"Content-Length: {len(body)}")
     if verdict.user:
         lines.append(f"X-Dockmirror-User: {verdict.user}")
     if verdict.reason:
         lines.append(f"X-Dockmirror-Reason: {verdict.reason}")
+    if verdict.challenge:
+        lines.append(f"X-Dockmirror-Challenge: {verdict.challenge}")
     lines.append("Connection: keep-alive" if keep else "Connection: close")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+    return ("\r\n".join(lines) + "\r\n\r\n" + body).encode("ascii")
 
 
 def parse(head: bytes) -> tuple[Request, bool] | None:
@@ -394,6 +474,7 @@ def parse(head: bytes) -> tuple[Request, bool] | None:
         headers.get("x-original-uri", ""),
         headers.get("authorization", ""),
         headers.get("x-real-ip", ""),
+        words[1].partition("?")[0] == "/token",
     )
     return request, keep
 

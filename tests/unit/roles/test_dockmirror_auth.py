@@ -72,9 +72,9 @@ class World:
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "users.json"
-        self.bcrypt, self.clock = Bcrypt(), Clock()
+        self.bcrypt, self.clock, self.time_of_day = Bcrypt(), Clock(), Clock()
         self.write(ci=("push", "right"), production=("pull", "right"))
-        self.auth = service.Auth(service.UsersFile(self.path), self.bcrypt, self.clock, threads=4)
+        self.auth = service.Auth(service.UsersFile(self.path), self.bcrypt, self.clock, 4, self.time_of_day)
 
     def write(self, anonymous_pull: bool = False, **users: tuple[str, ...]) -> None:
         """Replace the file as the playbook does: role and passwords by name."""
@@ -283,7 +283,7 @@ def test_missing_users_let_nobody_in_until_they_come(world: World) -> None:
 @pytest.mark.parametrize(
     ("method", "uri", "status"),
     [
-        ("GET", "/v2/", 204),
+        ("GET", "/v2/", 401),
         ("GET", "/v2/team/app/manifests/1.0", 204),
         ("HEAD", "/v2/team/app/manifests/sha256:00ff", 204),
         ("GET", "/v2/app/blobs/sha256:00ff", 204),
@@ -305,7 +305,98 @@ def test_what_nobody_may_read_where_pulling_is_free(world: World, method: str, u
     assert world.status(request(method=method, uri=uri)) == 401
     world.write(anonymous_pull=True, ci=("push", "right"))
     assert world.status(request(method=method, uri=uri)) == status
+    assert world.status(with_token(service.NOBODY, method, uri)) == (204 if uri == "/v2/" else status)
     assert world.status(request("ci", "wrong", method, uri)) == 401, "a wrong password is never taken for none"
+
+
+def wants_token(name: str = "", password: str = "") -> Any:
+    return request(name, password, uri="")._replace(wants_token=True)
+
+
+def with_token(token: str, method: str = "GET", uri: str = "/v2/team/app/manifests/1.0") -> Any:
+    return service.Request(method, uri, f"Bearer {token}", "192.0.2.1")
+
+
+def token_of(world: World, name: str, password: str) -> str:
+    verdict = world.ask(wants_token(name, password))[0]
+    assert (verdict.status, verdict.user) == (200, name)
+    return str(verdict.token)
+
+
+def test_engines_are_sent_to_the_tokens_only_where_pulling_is_free(world: World) -> None:
+    assert world.ask(request())[0].challenge == ""
+    assert world.status(wants_token()) == 401
+    world.write(anonymous_pull=True, ci=("push", "right"))
+    assert world.ask(request())[0] == service.Verdict(401, challenge="bearer")
+    assert world.ask(request("ci", "wrong"))[0].challenge == "bearer"
+
+
+def test_the_token_of_nobody_allows_what_nobody_may(world: World) -> None:
+    world.write(anonymous_pull=True, ci=("push", "right"))
+    token = token_of(world, "", "")
+    assert world.status(with_token(token)) == 204
+    assert world.status(with_token(token, uri="/v2/")) == 204
+    assert world.status(with_token(token, uri="/v2/_catalog")) == 401
+    assert world.status(with_token(token, "PUT")) == 401
+    world.write(ci=("push", "right"))
+    assert world.status(with_token(token)) == 401
+
+
+def test_a_token_stands_for_its_user(world: World) -> None:
+    world.write(anonymous_pull=True, ci=("push", "right"), production=("pull", "right"))
+    ci, production = token_of(world, "ci", "right"), token_of(world, "production", "right")
+    assert world.ask(with_token(ci, "PUT"))[0] == service.Verdict(204, "ci")
+    assert world.ask(with_token(production, "PUT"))[0] == service.Verdict(403, "production", "role")
+    assert world.status(with_token(production)) == 204
+    checks = len(world.bcrypt.calls)
+    world.ask(*(with_token(ci, "PUT") for _ in range(50)))
+    assert len(world.bcrypt.calls) == checks == 2
+
+
+def test_no_token_for_a_wrong_password(world: World) -> None:
+    world.write(anonymous_pull=True, ci=("push", "right"))
+    assert world.status(wants_token("ci", "wrong")) == 401
+    token = token_of(world, "ci", "right")
+    assert world.status(with_token(token)._replace(wants_token=True)) == 401, "a token makes no other one"
+
+
+def test_a_token_ends_with_its_time_its_password_or_its_user(world: World) -> None:
+    world.write(ci=("push", "right"))
+    token = token_of(world, "ci", "right")
+    world.write(ci=("push", "new", "right"))
+    assert world.status(with_token(token, "PUT")) == 204, "both passwords are right"
+    world.write(ci=("pull", "new", "right"))
+    assert world.status(with_token(token, "PUT")) == 403, "the role is that of now"
+    world.write(ci=("push", "new"))
+    assert world.status(with_token(token)) == 401
+    world.write(production=("pull", "right"))
+    assert world.status(with_token(token)) == 401
+    world.write(ci=("push", "right"))
+    assert world.status(with_token(token)) == 204
+    world.time_of_day.now += service.TOKEN_SECONDS
+    assert world.status(with_token(token)) == 401
+
+
+def test_a_token_survives_a_restart(world: World) -> None:
+    token = token_of(world, "ci", "right")
+    other = service.Auth(service.UsersFile(world.path), world.bcrypt, world.clock, 1, world.time_of_day)
+    assert other.remembered(with_token(token)).status == 204
+    other.close()
+
+
+@pytest.mark.parametrize("change", ["name", "end", "signature", "empty", "strange"])
+def test_a_token_cannot_be_made_up(world: World, change: str) -> None:
+    token = token_of(world, "production", "right")
+    payload, _dot, signature = token.rpartition(".")
+    name, _colon, end = payload.partition(":")
+    made_up = {
+        "name": f"ci:{end}.{signature}",
+        "end": f"{name}:{int(end) + 1000}.{signature}",
+        "signature": f"{payload}.{'0' * len(signature)}",
+        "empty": "",
+        "strange": f"{payload}.\udcff",
+    }[change]
+    assert world.status(with_token(made_up)) == 401
 
 
 def test_guessing_is_limited_for_its_address_alone(world: World) -> None:
@@ -485,6 +576,18 @@ def test_requests_share_a_connection(world: World, tmp_path: Path) -> None:
         )
         sock.sendall(head())
         assert answer_of(sock).startswith(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n")
+
+
+def test_a_token_over_the_socket(world: World, tmp_path: Path) -> None:
+    with running(world, tmp_path) as (path, _stop), connect(path) as sock:
+        sock.sendall(head(basic("ci", "right")).replace(b"GET / ", b"GET /token?service=x&scope=y "))
+        first, _end, body = answer_of(sock).partition(b"\r\n\r\n")
+        assert first.startswith(b"HTTP/1.1 200 OK\r\n")
+        document = json.loads(body)
+        assert document["token"] == document["access_token"]
+        assert document["expires_in"] >= 60
+        sock.sendall(head("Bearer " + document["token"], "PUT"))
+        assert b" 204 " in answer_of(sock)
 
 
 def test_a_request_may_come_in_pieces_and_several_at_once(world: World, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ class Registry:
         self.content: dict[str, bytes] = {}
         self.anonymous_pull = False
         self.open = False
+        self.takes_any_push = False
         self.takes_any_password = False
         self.pull_may_push = False
         self.location = "/v2/dockmirror/probe/blobs/uploads/1?_state=x"
@@ -61,8 +62,9 @@ class Registry:
         reading = request.method in ("GET", "HEAD")
         header = request.headers.get("authorization", "")
         if not header:
-            free = self.open or (self.anonymous_pull and reading)
-            return None if free else Reply(401, b"", {"WWW-Authenticate": 'Basic realm="x"'})
+            free = self.open if request.path == "/v2/" else self.takes_any_push
+            scheme = "Bearer" if self.anonymous_pull else "Basic"
+            return None if free else Reply(401, b"", {"WWW-Authenticate": f'{scheme} realm="x"'})
         name, _colon, password = base64.b64decode(header.partition(" ")[2]).decode().partition(":")
         if not self.takes_any_password and (password != "right" or name not in ("ci", "production")):
             return Reply(401)
@@ -106,7 +108,7 @@ def test_a_door_that_stands_open(registry: Registry) -> None:
 
 
 def test_a_push_without_a_password(registry: Registry) -> None:
-    registry.anonymous_pull = registry.open = True
+    registry.takes_any_push = True
     assert "answers 202 to a push without a password" in str(refusal(registry))
 
 
