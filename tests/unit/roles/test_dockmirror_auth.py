@@ -484,7 +484,8 @@ def test_a_flood_of_passwords_is_turned_away(world: World) -> None:
 
 
 def test_many_users_at_once(world: World) -> None:
-    world.write(**{f"user{number}": ("pull", f"password{number}") for number in range(40)})
+    users: dict[str, Any] = {f"user{number}": ("pull", f"password{number}") for number in range(40)}
+    world.write(**users)
     requests = [
         request(
             f"user{number % 40}",
@@ -506,6 +507,7 @@ def test_many_users_at_once(world: World) -> None:
 @contextmanager
 def running(world: World, directory: Path) -> Iterator[tuple[Path, Any]]:
     """The whole service in a thread, on a socket."""
+    monkeypatch = pytest.MonkeyPatch()
     path = directory / "auth.sock"
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
@@ -515,7 +517,7 @@ def running(world: World, directory: Path) -> Iterator[tuple[Path, Any]]:
         loop = asyncio.get_running_loop()
         loop_box.append(loop)
         # Signals belong to the main thread; the handler is kept to be called by hand.
-        loop.add_signal_handler = lambda number, call: handlers.update({number: call})  # type: ignore[method-assign,assignment]
+        monkeypatch.setattr(loop, "add_signal_handler", handlers.__setitem__)
         started.set()
         await service.serve(world.auth, listener)
 
