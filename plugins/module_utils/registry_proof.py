@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import http.client
 import json
@@ -13,6 +12,7 @@ import secrets
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from ansible_collections.dockmirror.fleet.plugins.module_utils.registry_auth import basic
 from ansible_collections.dockmirror.fleet.plugins.module_utils.registry_service import (
     ACCEPT,
     Answer,
@@ -20,6 +20,7 @@ from ansible_collections.dockmirror.fleet.plugins.module_utils.registry_service 
     Service,
     reason_of,
     wait_until_ready,
+    words_of,
 )
 
 REPOSITORY = "dockmirror/probe"
@@ -40,8 +41,7 @@ class Credentials(NamedTuple):
 
     @property
     def header(self) -> dict[str, str]:
-        token = base64.b64encode(f"{self.username}:{self.password}".encode()).decode("ascii")
-        return {"Authorization": f"Basic {token}"}
+        return {"Authorization": basic(self.username, self.password)}
 
 
 def prove_registry(
@@ -174,16 +174,8 @@ def _expect(service: Service, answer: Answer, statuses: tuple[int, ...], what: s
             "credentials", f"{service.url} does not take the password of a user (401), so it cannot {what}."
         )
     raise ProbeError(
-        "registry_error", f"{service.url} cannot {what}: it answers {answer.status}. It says: {_words(answer)}"
+        "registry_error", f"{service.url} cannot {what}: it answers {answer.status}. It says: {words_of(answer)}"
     )
-
-
-def _words(answer: Answer) -> str:
-    try:
-        error = json.loads(answer.body.decode("utf-8"))["errors"][0]
-        return str(error["message"] + (f" ({error['detail']})" if error.get("detail") else ""))[:300]
-    except (ValueError, KeyError, IndexError, TypeError):
-        return "nothing"
 
 
 def _descriptor(kind: str, content: bytes) -> dict[str, object]:
