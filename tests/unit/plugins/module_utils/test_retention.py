@@ -438,7 +438,7 @@ STEPS = st.lists(
     ),
     max_size=10,
 )
-Steps = list[tuple[str, set[str], float | None, list[int]]]
+Steps = list[tuple[str, set[str], Any, list[int]]]
 
 
 def build(registry: FakeRegistry, steps: Steps) -> None:
