@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, dockmirror.fleet contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The playbook prune: bad rules are refused before anything is touched, good ones are applied."""
+"""Retention of the role registry: bad rules are refused before anything is touched, good ones are applied."""
 
 from __future__ import annotations
 
@@ -19,6 +19,15 @@ from tests.tools.stage import ROOT
 from tests.unit.plugins.module_utils.fake_registry import FakeRegistry
 from tests.unit.plugins.module_utils.http_services import serving
 
+PLAYBOOK = """\
+---
+- hosts: registries
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_role:
+        name: dockmirror.fleet.registry
+        tasks_from: retention
+"""
 ALL = {"repositories": ["**"]}
 BAD_RULES: dict[str, tuple[Any, str]] = {
     "no-criterion": ([ALL], "registry_retention[0]: it has no criterion and would delete everything"),
@@ -32,12 +41,13 @@ BAD_RULES: dict[str, tuple[Any, str]] = {
 
 
 def prune(directory: Path, hosts: dict[str, dict[str, Any]], *options: str) -> tuple[str, dict[str, str]]:
-    """Run the playbook; gives the output and the failure of each host."""
+    """Apply the rules of each host; gives the output and the failure of each host."""
+    (directory / "play.yml").write_text(PLAYBOOK)
     (directory / "hosts.yml").write_text(json.dumps({"registries": {"hosts": hosts}}))
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", str(directory / "hosts.yml"), *options, "dockmirror.fleet.prune"),
+            *("-i", str(directory / "hosts.yml"), *options, str(directory / "play.yml")),
         ],
         cwd=ROOT,
         env={
