@@ -64,8 +64,9 @@ def back_up(settings: Settings, service: Service, result: Result) -> None:
     restic = Restic(backup)
     restic.prepare()
     write(file, _describe(settings))
+    added = 0
     if settings.storage == "filesystem":
-        restic.backup(paths(settings), excludes(settings), WARM_UP)
+        added = restic.backup(paths(settings), excludes(settings), WARM_UP).bytes_added
         with service.writes_held(lambda: None) as held:
             write(file, _describe(settings))
             snapshot = restic.backup(paths(settings), excludes(settings), TAG)
@@ -77,6 +78,7 @@ def back_up(settings: Settings, service: Service, result: Result) -> None:
     result.note(
         snapshot=snapshot.id,
         files=snapshot.files,
+        bytes_added=added + snapshot.bytes_added,
         repositories=len(tags),
         tags=sum(len(names) for names in tags.values()),
         content=settings.storage == "filesystem",
