@@ -81,7 +81,7 @@ def backup_problems(settings: Mapping[str, Any]) -> Iterator[str]:
         elif name in RESERVED:
             yield f"registry_backup_environment must not hold {name}: use registry_backup_repository and _password."
         elif not isinstance(value, str):
-            yield f"registry_backup_environment: {name} must be a string in quotes, not a {type(value).__name__}."
+            yield f"registry_backup_environment: {name} must be a string, in quotes."
     if not re.match(r"^(?:[0-9]+(?:\.[0-9]+)?%|[1-9][0-9]*[KMGT]|)$", str(settings["backup_check_subset"])):
         yield "registry_backup_check_subset must be a share such as 2%, a size such as 500M, or empty."
 

@@ -28,6 +28,11 @@ def delete(host: Any, repository: str, tag: str) -> dict[str, Any]:
     return manifest
 
 
+def state(server: Any) -> str:
+    """What systemd says of the collection."""
+    return str(server.run(f"systemctl is-active {GC}").stdout.strip())
+
+
 def test_the_timer_is_set(server: Any) -> None:
     assert server.check_output("systemctl is-active dockmirror-registry-gc.timer") == "active"
     assert server.check_output("systemctl is-enabled dockmirror-registry-gc.timer") == "enabled"
@@ -113,10 +118,11 @@ def test_an_engine_waits_with_its_push_until_writes_are_let_in_again(server: Any
 
 def test_a_collection_waits_for_who_has_the_lock(server: Any, trust: None) -> None:
     before = result("gc")["end"]
-    server.check_output(f"setsid flock {LOCK} sh -c 'while ! test -e /run/go-on; do sleep 0.2; done' > /dev/null 2>&1 &")
+    wait = "while ! test -e /run/go-on; do sleep 0.2; done"
+    server.check_output(f"setsid flock {LOCK} sh -c '{wait}' > /dev/null 2>&1 &")
     wait_until(lambda: server.run(f"flock --nonblock {LOCK} true").rc == 1, 10, "a lock")
     server.check_output(f"systemctl start --no-block {GC}")
-    wait_until(lambda: server.run(f"systemctl is-active {GC}").stdout.strip() == "activating", 10, "a waiting collection")
+    wait_until(lambda: state(server) == "activating", 10, "a waiting collection")
     assert in_service(server)
     assert result("gc")["end"] == before
     server.check_output("touch /run/go-on")
@@ -127,7 +133,7 @@ def test_a_collection_waits_for_who_has_the_lock(server: Any, trust: None) -> No
 
 @pytest.mark.parametrize("signal", ["KILL", "TERM"])
 def test_a_collection_that_is_killed_gives_the_registry_back(server: Any, ci: Any, signal: str) -> None:
-    wait_until(lambda: server.run(f"systemctl is-active {GC}").stdout.strip() in ("inactive", "failed"), 30, "rest")
+    wait_until(lambda: state(server) in ("inactive", "failed"), 30, "rest")
     server.check_output(f"systemctl start --no-block {GC}")
     wait_until(lambda: server.file(HOLD).exists, 60, "held writes")
     server.check_output(f"systemctl kill --signal {signal} {GC}")

@@ -50,7 +50,7 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], str]] = {
     "number": ({**BACKUP, "registry_backup_keep": {"daily": "7"}}, "daily must be a number of backups, not '7'"),
     "nothing-kept": ({**BACKUP, "registry_backup_keep": {"daily": 0}}, "registry_backup_keep keeps nothing"),
     "environment-name": ({**BACKUP, "registry_backup_environment": {"A-B": "x"}}, "'A-B' cannot be the name of"),
-    "environment-type": ({**BACKUP, "registry_backup_environment": {"A": 1}}, "A must be a string in quotes, not a int"),
+    "environment-type": ({**BACKUP, "registry_backup_environment": {"A": 1}}, "A must be a string, in quotes"),
     "environment-reserved": (
         {**BACKUP, "registry_backup_environment": {"RESTIC_PASSWORD": SECRET}},
         "registry_backup_environment must not hold RESTIC_PASSWORD",
