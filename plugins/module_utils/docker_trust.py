@@ -111,13 +111,27 @@ def describe(text: str | None) -> str:
 
 
 def wanted_files(base: str, hosts: Iterable[str], text: str) -> dict[str, str]:
-    """Path and content of every file that ought to be there.
+    """Path and content of every file that mirrors need.
 
     The directory C(docker.io) is always among them: with the containerd image store, Engine 28 and later look for the
     CA of a Docker Hub mirror there, not under the mirror's own name (measured with 28.5.2).
     """
     directories = sorted({HUB_DIRECTORY} | {check_host(host) for host in hosts})
     return {os.path.join(base, directory, CA_FILE_NAME): text for directory in directories}
+
+
+def registry_files(base: str, registries: Iterable[str], text: str) -> dict[str, str]:
+    """Path and content of every file that registries need: every engine looks under the registry's own name."""
+    return {os.path.join(base, check_host(registry), CA_FILE_NAME): text for registry in registries}
+
+
+def merged(first: Mapping[str, str], second: Mapping[str, str]) -> dict[str, str]:
+    """Both; the certificates of both where one name is a mirror's and a registry's, each of them once."""
+    files = dict(first)
+    for path, text in second.items():
+        blocks = _CERTIFICATE.findall(files.get(path, "")) + _CERTIFICATE.findall(text)
+        files[path] = "".join(f"{block}\n" for block in dict.fromkeys(blocks))
+    return files
 
 
 def plan(base: str, wanted: Mapping[str, str]) -> list[Change]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: docker_trust
-short_description: Make dockerd trust the CA of registry mirrors
+short_description: Make dockerd trust the CA of registry mirrors and of private registries
 version_added: 1.0.0
 author:
   - dockmirror.fleet contributors (@dockmirror)
 description:
-  - Puts a CA certificate into every place where a Docker Engine looks for the CA of a Docker Hub mirror, and takes it
-    away from where it no longer belongs, in one step.
+  - Puts a CA certificate into every place where a Docker Engine looks for the CA of a Docker Hub mirror or of a
+    private registry, and takes it away from where it no longer belongs, in one step.
   - The file is called C(dockmirror-ca.crt). Every C(*.crt) in such a directory is a root for dockerd, so certificates
     that somebody else put there are left alone. Only files of that name are ever written or removed.
   - Engines with the classic image store, and Engine 26 with the containerd image store, read the directory named like
@@ -25,7 +25,7 @@ description:
 options:
   state:
     description:
-      - V(present) makes the given CA the only one that this module manages on the host.
+      - V(present) makes the given CAs the only ones that this module manages on the host.
       - V(absent) removes every file that this module manages, and the directories that are empty then.
     type: str
     choices: [present, absent]
@@ -38,9 +38,22 @@ options:
     default: []
   ca_certificate:
     description:
-      - The content of the CA file, one or more certificates in PEM format.
-      - Required with O(state=present). A private key in it is refused.
+      - The content of the CA file of O(hosts), one or more certificates in PEM format.
+      - Required with O(hosts). A private key in it is refused.
     type: str
+  registries:
+    description:
+      - Private registries, as C(name) or C(name:port), spelled as before the name of an image.
+    type: list
+    elements: str
+    default: []
+    version_added: 1.0.0
+  registry_ca_certificate:
+    description:
+      - The content of the CA file of O(registries), as O(ca_certificate).
+      - Required with O(registries).
+    type: str
+    version_added: 1.0.0
   path:
     description:
       - The directory in which dockerd looks for certificates.
@@ -64,7 +77,14 @@ EXAMPLES = r"""
     hosts: [mirror1.example.com, mirror2.example.com:8443]
     ca_certificate: "{{ lookup('ansible.builtin.file', 'fleet-ca/ca.crt') }}"
 
-- name: Forget it again
+- name: Trust the CA of a private registry as well, which is another one
+  dockmirror.fleet.docker_trust:
+    hosts: [mirror1.example.com]
+    ca_certificate: "{{ lookup('ansible.builtin.file', 'fleet-ca/ca.crt') }}"
+    registries: [registry.example.com]
+    registry_ca_certificate: "{{ lookup('ansible.builtin.file', 'corporate-ca.pem') }}"
+
+- name: Forget them again
   dockmirror.fleet.docker_trust:
     state: absent
 """
@@ -96,10 +116,24 @@ from ansible_collections.dockmirror.fleet.plugins.module_utils.docker_trust impo
     TrustError,
     carry_out,
     describe,
+    merged,
     plan,
     read_certificates,
+    registry_files,
     wanted_files,
 )
+
+
+def read(module: AnsibleModule, option: str, kind: str) -> str:
+    """The certificates that an option holds; warns of those that are expired."""
+    if not module.params[option]:
+        raise TrustError(f"{option} is missing: the CA that signed the certificate of each {kind}")
+    certificates = read_certificates(module.params[option])
+    for subject in certificates.expired:
+        module.warn(
+            f"The CA certificate {subject} is expired: engines will refuse every {kind} whose certificate it signed."
+        )
+    return certificates.text
 
 
 def main() -> None:
@@ -108,24 +142,23 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "hosts": {"type": "list", "elements": "str", "default": []},
             "ca_certificate": {"type": "str"},
+            "registries": {"type": "list", "elements": "str", "default": []},
+            "registry_ca_certificate": {"type": "str"},
             "path": {"type": "path", "default": "/etc/docker/certs.d"},
         },
-        required_if=[("state", "present", ["ca_certificate"])],
         supports_check_mode=True,
     )
     base = module.params["path"].rstrip("/")
     try:
         wanted = {}
         if module.params["state"] == "present":
-            if not module.params["hosts"]:
+            if not module.params["hosts"] and not module.params["registries"]:
                 raise TrustError("no host is given for which the CA is to be trusted")
-            certificates = read_certificates(module.params["ca_certificate"])
-            for subject in certificates.expired:
-                module.warn(
-                    f"The CA certificate {subject} is expired: engines will refuse every mirror whose certificate "
-                    "it signed."
-                )
-            wanted = wanted_files(base, module.params["hosts"], certificates.text)
+            if module.params["hosts"]:
+                wanted = wanted_files(base, module.params["hosts"], read(module, "ca_certificate", "mirror"))
+            if module.params["registries"]:
+                text = read(module, "registry_ca_certificate", "registry")
+                wanted = merged(wanted, registry_files(base, module.params["registries"], text))
         changes = plan(base, wanted)
         if not module.check_mode:
             carry_out(base, changes)

@@ -46,7 +46,8 @@ def test_check_apply_again_and_remove(tmp_path: Path, ca: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"hosts": ["m1"]}, "state is present but all of the following are missing: ca_certificate"),
+        ({"hosts": ["m1"]}, "ca_certificate is missing"),
+        ({"registries": ["r1"]}, "registry_ca_certificate is missing"),
         ({"hosts": [], "ca_certificate": "x"}, "no host is given"),
         ({"hosts": ["m1"], "ca_certificate": "x"}, "no certificate in the CA file"),
         ({"hosts": ["m1/../.."], "ca_certificate": "CA"}, "is not a host name"),
