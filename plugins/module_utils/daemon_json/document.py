@@ -171,7 +171,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for name, value in pairs:
         if name in values:
             raise DocumentError(
-                f'the name "{name}" is given twice in the same object: dockerd takes the last one '
+                f'the name "{name}" is given twice in the same object: Docker takes the last one '
                 "without a word, so decide which one it shall be"
             )
         values[name] = value
@@ -187,7 +187,7 @@ def _explain(text: str, error: json.JSONDecodeError) -> str:
     rest = text[error.pos :].lstrip()
     before = text[: error.pos].rstrip()
     if rest.startswith(("//", "/*", "#")):
-        return f"it has a comment at {where}: daemon.json is strict JSON, without comments"
+        return f"it has a comment at {where}: the file is strict JSON, without comments"
     if (rest.startswith(("}", "]")) and before.endswith(",")) or before.endswith((",}", ",]")):
         return f"it has a comma too many before {where}"
     if error.msg.startswith("Illegal trailing comma"):

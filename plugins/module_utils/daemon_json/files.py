@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, dockmirror.fleet contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files: reading daemon.json as it is, and replacing it in one step."""
+"""Files: reading one such as daemon.json as it is, and replacing it in one step."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def write(snapshot: Snapshot, data: bytes, mode: int) -> None:
     temporary = ""
     try:
         os.makedirs(directory, mode=0o755, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=".daemon.json.", dir=directory)
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(snapshot.target)}.", dir=directory)
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
             stream.flush()
