@@ -13,6 +13,7 @@ author:
   - dockmirror.fleet contributors (@dockmirror)
 description:
   - Makes a short summary from the results of M(dockmirror.fleet.mirror_proof) of many hosts.
+  - Hosts that have no mirror, where the module was skipped, are left out.
   - Hosts without a result (not reached, failed before the proof, or not yet their turn) are counted and named in one
     line.
 positional: hostvars, variable
@@ -57,9 +58,12 @@ def proof_summary(hosts: Any, hostvars: Any, variable: str) -> list[str]:
     lines = []
     proven = 0
     missing = []
+    left_out = 0
     for host in hosts:
         result = hostvars[host].get(variable)
-        if not result or "cause" not in result:
+        if result and result.get("skipped"):
+            left_out += 1
+        elif not result or "cause" not in result:
             missing.append(str(host))
         elif result["cause"] == "ok":
             proven += 1
@@ -69,7 +73,7 @@ def proof_summary(hosts: Any, hostvars: Any, variable: str) -> list[str]:
     if missing:
         names = ", ".join(missing[:NAMES_SHOWN]) + (", ..." if len(missing) > NAMES_SHOWN else "")
         lines.append(f"{len(missing)} without a result: {names}")
-    return [f"{proven} of {len(hosts)} clients proven", *lines]
+    return [f"{proven} of {len(hosts) - left_out} clients proven", *lines]
 
 
 class FilterModule:

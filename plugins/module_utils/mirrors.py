@@ -39,7 +39,20 @@ def server_of(name: str, variables: Mapping[str, Any]) -> dict[str, str]:
     :returns: ``name`` (what the probe image says), ``url``, and ``ca_file``: the path on the controller of the fleet CA
         where that signs the mirror's certificate, else the empty string.
     """
-    server_name = str(variables.get("gateway_server_name") or name)
+    return _server(str(variables.get("gateway_server_name") or name), variables)
+
+
+def registry_of(name: str, variables: Mapping[str, Any]) -> dict[str, str]:
+    """How clients reach the private registry of the host ``name``: as :func:`server_of`, and C(address).
+
+    :param variables: as for :func:`server_of`, with the registry role's C(registry_server_name) for the name.
+    :returns: the same, and ``address``: the registry as images name it.
+    """
+    server = _server(str(variables.get("registry_server_name") or name), variables)
+    return {**server, "address": server["url"].partition("://")[2]}
+
+
+def _server(server_name: str, variables: Mapping[str, Any]) -> dict[str, str]:
     tls = variables.get("gateway_tls") or "fleet_ca"
     if tls == "none":
         scheme, port, default_port = "http", int(variables.get("gateway_http_port") or HTTP_PORT), HTTP_PORT

@@ -48,6 +48,35 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], str]] = {
     "reserved": ({"docker_client_daemon_config": {"registry-mirrors": []}}, "must not contain registry-mirrors"),
     "list": ({"docker_client_daemon_config": ["debug"]}, "docker_client_daemon_config"),
     "not-bool": ({"docker_client_allow_restart": "perhaps"}, "docker_client_allow_restart"),
+    "login-nobody": (
+        {"docker_client_logins": [{"username": "joe", "registry": "r.example.com"}]},
+        "r.example.com has no user of that name in registry_users",
+    ),
+    "login-url": (
+        {"docker_client_logins": [{"username": "joe", "registry": "https://r.example.com", "password": "s3cret"}]},
+        "is not a registry: give its name",
+    ),
+    "login-no-registry": (
+        {"docker_client_logins": [{"username": "joe", "password": "s3cret"}]},
+        "names no registry, and the inventory has none",
+    ),
+    "login-insecure": (
+        {
+            "docker_client_logins": [{"username": "joe", "registry": "r.example.com", "password": "s3cret"}],
+            "docker_client_insecure_registries": ["r.example.com"],
+        },
+        "r.example.com has no verified TLS",
+    ),
+    "login-twice": (
+        {"docker_client_logins": 2 * [{"username": "joe", "registry": "r.example.com", "password": "s3cret"}]},
+        "The user root has two logins to r.example.com",
+    ),
+    "login-no-name": ({"docker_client_logins": [{"password": "s3cret"}]}, "username"),
+    "login-no-list": ({"docker_client_logins": [{"username": "joe", "users": {"a": 1}}]}, "docker_client_logins"),
+    "registry-ca": (
+        {"docker_client_registries": ["r.example.com"], "docker_client_registry_ca_file": "/nonexistent/r.crt"},
+        "The CA file /nonexistent/r.crt is not a file on the controller",
+    ),
     "no-ca": ({"docker_client_ca_file": "/nonexistent/ca.crt"}, "The CA file /nonexistent/ca.crt is not a file"),
     "relative-ca": ({"docker_client_ca_file": "ca.crt"}, "give an absolute path"),
 }
@@ -118,6 +147,14 @@ def test_bad_input(refusals: tuple[str, dict[str, str]], client: str) -> None:
 
 def test_nothing_is_tried_on_a_client_with_bad_input(refusals: tuple[str, dict[str, str]]) -> None:
     assert "UNREACHABLE" not in refusals[0]
+
+
+def test_registries_alone_are_enough(tmp_path: Path, fleet_ca: Path) -> None:
+    logins = [{"username": "joe", "registry": "r.example.com", "password": "s3cret"}]
+    good, output = play(tmp_path, {"docker_client_mirrors": [], "docker_client_logins": logins}, "-vvv", "--diff")
+    assert good, output
+    assert "CONFIG={}" in output
+    assert "s3cret" not in output.replace("/variables.json", "")
 
 
 def test_credentials_are_refused_without_showing_them(refusals: tuple[str, dict[str, str]]) -> None:
