@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.lab import artefacts, engine, fleet, hostimage, platforms
+from tests.lab import artefacts, engine, fleet, gotools, hostimage, platforms
 from tests.lab.run import LabError
 
 
@@ -22,7 +22,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("engine-up", help="make sure that a Docker Engine answers")
     commands.add_parser("engine-down", help="stop the engine that engine-up started, remove what it installed")
-    build = commands.add_parser("build", help="build host images, registry archives and the Hub's content")
+    build = commands.add_parser("build", help="build host images, registry archives, the Hub's content and the tools")
     build.add_argument(
         "flavours", nargs="*", metavar="FLAVOUR", help=f"of {', '.join(hostimage.PACKAGES)}; all if none"
     )
@@ -41,6 +41,8 @@ def main() -> int:
         elif arguments.command == "build":
             engine.up()
             artefacts.build(arguments.flavours or hostimage.PACKAGES)
+            if not arguments.flavours:
+                gotools.build()
         elif arguments.command == "up":
             _up(arguments)
         else:

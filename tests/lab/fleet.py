@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from tests.lab import hostimage, hub, limits, paths, pki, rights
+from tests.lab import hostimage, hub, limits, paths, pki, rights, services
 from tests.lab.lock import builder
 from tests.lab.mkimage import Entry, File, archive
 from tests.lab.platforms import Platform
@@ -125,7 +125,7 @@ def _start(fleet: str, host: Host, platform: Platform) -> None:
     image = hostimage.name(platform.image)
     options = ["--hostname", host.name, "--network", own(fleet), "--ip", host.address]
     options += [part for dns in platform.names for part in ("--network-alias", dns)]
-    boot = hub.BOOT_ARGUMENTS if platform.is_hub else ()
+    boot = hub.BOOT_ARGUMENTS if platform.is_hub or services.is_server(platform) else ()
     folder = paths.fleet_dir(fleet) / "pki"
     authority = (folder / "ca.crt").read_bytes()
     trusted = hashlib.sha256(authority).hexdigest()
@@ -154,6 +154,8 @@ def _start(fleet: str, host: Host, platform: Platform) -> None:
     if platform.is_hub:
         docker("cp", "-", f"{host.container}:/", stdin=paths.HUB_STORAGE.read_bytes())
         _put(host.container, hub.files(folder))
+    if served := services.files(platform, folder):
+        _put(host.container, served)
     docker("start", host.container)
 
 

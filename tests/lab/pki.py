@@ -58,15 +58,36 @@ def make(folder: Path, names: Iterable[str]) -> None:
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    key_file = folder / "hub.key"
-    key_file.touch(mode=0o600)
-    key_file.write_bytes(
-        hub_key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
+    _write_key(folder / "hub.key", hub_key)
     (folder / "hub.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     file.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
+
+
+def self_signed(folder: Path, name: str) -> None:
+    """Write ``<name>.crt`` and ``<name>.key`` into *folder*: a server's certificate that nobody trusts by itself."""
+    now = datetime.datetime.now(datetime.UTC)
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(_name(name))
+        .issuer_name(_name(name))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + LIFETIME)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    _write_key(folder / f"{name}.key", key)
+    (folder / f"{name}.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def _write_key(file: Path, key: ec.EllipticCurvePrivateKey) -> None:
+    file.touch(mode=0o600)
+    file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
 
 
 def _name(common: str) -> x509.Name:

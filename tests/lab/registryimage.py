@@ -10,15 +10,14 @@ toolchain that can fetch it; for registry 2 Debian's package. ``versions.json`` 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
 
-from tests.lab import apt, paths, state
+from tests.lab import apt, gotools, paths, state
 from tests.lab.catalogue import busybox_root
 from tests.lab.mkimage import Entry, File, Folder, Image, Link, docker_archive, layer
-from tests.lab.run import LabError, docker, run, say, step
+from tests.lab.run import LabError, docker, run, say
 
 MODULE = "github.com/distribution/distribution/v3"
 MODULE_VERSION = "v3.1.1"
@@ -92,35 +91,19 @@ def _official(major: str) -> str:
 
 
 def _from_module() -> str:
-    go = shutil.which("go") or shutil.which("/usr/local/go/bin/go")
     source = f"Go module {MODULE} {MODULE_VERSION}"
     target = program("3")
     stamp = target.with_name("source")
     if target.exists() and stamp.exists() and stamp.read_text() == source:
         return source
-    if not go:
+    if not gotools.go():
         return ""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # The tool's own cache folders are below the lab's, so that nothing stays behind in the user's home.
-    work = paths.CACHE / "go"
-    environment = {
-        "CGO_ENABLED": "0",
-        "GOBIN": str(target.parent),
-        "GOPATH": str(work),
-        "GOMODCACHE": str(work / "mod"),
-        "GOCACHE": str(work / "build"),
-        "GOFLAGS": f"{os.environ.get('GOFLAGS', '')} -modcacherw".strip(),
-    }
-    flags = f"-s -w -X {MODULE}/version.version={MODULE_VERSION}"
     try:
-        with step(f"registry 3 from the {source}"):
-            command = (go, "install", "-trimpath", "-ldflags", flags, f"{MODULE}/cmd/registry@{MODULE_VERSION}")
-            run(*command, env=environment, timeout=900, cwd=str(target.parent))
+        version = f"-X {MODULE}/version.version={MODULE_VERSION}"
+        gotools.install(f"{MODULE}/cmd/registry", MODULE_VERSION, target.parent, version)
     except LabError as error:
         say(f"registry 3 could not be built: {error}")
         return ""
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     stamp.write_text(source)
     return source
 
