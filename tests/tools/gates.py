@@ -6,6 +6,8 @@
     python -m tests.tools.gates lint unit       the gates of these groups, or single gates by name
     python -m tests.tools.gates all             everything, in the order from quick to slow
 
+A gate that needs a program which this machine cannot have is skipped, and the summary says so.
+
 A gate that fails does not stop the others: the summary at the end tells the whole story. The exit code is 0 only when
 every gate passed. The scenarios, which wait for their hosts most of the time, run two at a time. The last line counts
 tests: each test of pytest, and each gate that is not a run of pytest as one.
@@ -28,6 +30,9 @@ from pathlib import Path
 from threading import Lock
 from xml.etree import ElementTree
 
+import yaml
+
+from tests.lab import gotools
 from tests.tools.environment import environment
 from tests.tools.scenario import scenarios
 from tests.tools.stage import CACHE, ROOT
@@ -52,6 +57,7 @@ class Gate:
     :ivar pytest: whether pytest runs in it, and leaves its counts in a JUnit file.
     :ivar cleanup: run after the gate has failed, whatever it left behind.
     :ivar beside_others: it may run beside others of the kind.
+    :ivar hosts: groups of the lab's hosts in it; some run programs that only a Go toolchain can provide.
     """
 
     name: str
@@ -61,6 +67,7 @@ class Gate:
     pytest: bool = False
     cleanup: Sequence[str] = ()
     beside_others: bool = False
+    hosts: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -73,6 +80,7 @@ class Outcome:
     passed: int = 0
     failed: int = 0
     reason: str = field(default="")
+    skipped: bool = False
 
     @property
     def log(self) -> Path:
@@ -81,6 +89,12 @@ class Outcome:
 
 def python(*arguments: str) -> list[str]:
     return [sys.executable, *arguments]
+
+
+def host_groups(scenario: str) -> frozenset[str]:
+    """The groups of the hosts of a molecule scenario."""
+    document = yaml.safe_load((ROOT / "molecule" / scenario / "molecule.yml").read_text())
+    return frozenset(group for host in document["platforms"] for group in host.get("groups", []))
 
 
 def all_gates() -> list[Gate]:
@@ -120,6 +134,7 @@ def all_gates() -> list[Gate]:
             pytest=True,
             cleanup=python("-m", "tests.tools.scenario", "destroy", name),
             beside_others=True,
+            hosts=host_groups(name),
         )
         for name in scenarios()
     ]
@@ -205,6 +220,10 @@ def count(report: Path) -> tuple[int, int]:
 def run_gate(gate: Gate) -> Outcome:
     outcome = Outcome(gate)
     outcome.log.unlink(missing_ok=True)
+    if missing := gotools.missing(set(gate.hosts)):
+        outcome.ok = outcome.skipped = True
+        outcome.reason = f"no Go toolchain to build {', '.join(missing)} with"
+        return outcome
     report = LOGS / f"{gate.name}.xml"
     report.unlink(missing_ok=True)
     env = environment(os.environ)
@@ -231,8 +250,8 @@ def run_gate(gate: Gate) -> Outcome:
 
 
 def describe(outcome: Outcome) -> str:
-    verdict = "ok    " if outcome.ok else "FAILED"
-    tests = f"  {outcome.passed} tests" if outcome.gate.pytest and outcome.ok else ""
+    verdict = "skip  " if outcome.skipped else "ok    " if outcome.ok else "FAILED"
+    tests = f"  {outcome.passed} tests" if outcome.gate.pytest and outcome.ok and not outcome.skipped else ""
     return f"{verdict} {outcome.gate.name:<24} {outcome.seconds:7.1f} s{tests}"
 
 
@@ -277,7 +296,8 @@ def run_gates(gates: Sequence[Gate], run: Callable[[Gate], Outcome] = run_gate) 
         print(f"  {describe(outcome)}" + (f"  ({outcome.reason})" if outcome.reason else ""))
     tests_passed = sum(outcome.passed for outcome in outcomes)
     tests_failed = sum(outcome.failed for outcome in outcomes)
-    print(f"\n{tests_passed} passed, {tests_failed} failed", flush=True)
+    skipped = sum(outcome.skipped for outcome in outcomes)
+    print(f"\n{tests_passed} passed, {tests_failed} failed" + (f", {skipped} skipped" if skipped else ""), flush=True)
     return 1 if failed else 0
 
 

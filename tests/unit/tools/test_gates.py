@@ -124,6 +124,19 @@ def test_cleanup_runs_after_a_failure_only(logs: Path) -> None:
     assert (logs / "mark").exists()
 
 
+def test_a_gate_whose_program_cannot_be_had_is_skipped_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(gates.gotools, "possible", lambda _name: False)
+    needy = Gate("needy", "any", BAD.commands, pytest=True, hosts=frozenset({"acme", "mirrors"}))
+    assert gates.run_gates([GOOD, needy]) == 0
+    shown = capsys.readouterr().out
+    assert "skip   needy" in shown
+    assert "no Go toolchain to build pebble with" in shown
+    assert "the cause" not in shown
+    assert shown.splitlines()[-1] == "1 passed, 0 failed, 1 skipped"
+
+
 def test_tests_are_counted(logs: Path) -> None:
     report = """<testsuites><testsuite tests="7" failures="1" errors="1" skipped="2"/></testsuites>"""
     write = script(f"import os; f = os.environ['PYTEST_ADDOPTS'].split('=')[1]; open(f, 'w').write({report!r})")
