@@ -15,7 +15,9 @@ description:
   - Checks the variables of the role P(dockmirror.fleet.gateway#role) before anything on a host is touched.
 options:
   _input:
-    description: The role's variables by their names without the prefix C(gateway_).
+    description: >-
+      The role's variables by their names without the prefix C(gateway_); those that begin with C(gateway_acme_) are in
+      a mapping C(acme) of their own.
     type: dict
     required: true
 """

@@ -9,6 +9,7 @@ import ipaddress
 import re
 from typing import Any, Mapping
 
+from ansible_collections.dockmirror.fleet.plugins.module_utils.acme_settings import acme_problems
 from ansible_collections.dockmirror.fleet.plugins.module_utils.mirror_upstreams import pattern_problems
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -23,7 +24,8 @@ _ADDRESS = re.compile(r"^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}$")
 def problems(settings: Mapping[str, Any]) -> list[str]:
     """Everything that is wrong with the settings of the role ``gateway``, each as one sentence.
 
-    :param settings: the role's variables by their names without the prefix ``gateway_``.
+    :param settings: the role's variables by their names without the prefix ``gateway_``; those that begin with
+        ``gateway_acme_`` are in a mapping ``acme`` of their own.
     """
     found: list[str] = []
     names = [settings["server_name"], *settings["server_aliases"]]
@@ -83,6 +85,8 @@ def _tls_problems(settings: Mapping[str, Any]) -> list[str]:
         for name in ("tls_certificate_file", "tls_private_key_file"):
             if not settings[name]:
                 found.append(f"gateway_tls is files, but gateway_{name} is not set.")
+    if settings["tls"] == "acme":
+        found.extend(acme_problems(settings))
     days = int(settings["certificate_days"])
     before = int(settings["certificate_renew_before_days"])
     if not 0 < before < days:

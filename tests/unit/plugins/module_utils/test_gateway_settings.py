@@ -40,6 +40,7 @@ GOOD: dict[str, Any] = {
     "cache_tag_time": 60,
     "cache_lock_timeout": 240,
     "cache_lock_age": 3600,
+    "acme": {},
 }
 REGISTRY: dict[str, Any] = {
     "server_name": "registry.example.com",
@@ -133,6 +134,15 @@ def test_files_must_be_named() -> None:
     assert found == [
         "gateway_tls is files, but gateway_tls_certificate_file is not set.",
         "gateway_tls is files, but gateway_tls_private_key_file is not set.",
+    ]
+
+
+def test_acme_has_rules_of_its_own() -> None:
+    acme = {"directory_url": "https://acme.example.com/dir", "email": "", "agree_terms": False}
+    settings = {**GOOD, "tls": "acme", "acme": {**acme, "eab_key_id": "", "eab_hmac_key": "", "schedule": "daily"}}
+    assert [problem.split(":")[0] for problem in problems(settings)] == [
+        "gateway_tls is acme",
+        "gateway_server_addresses must be empty with gateway_tls",
     ]
 
 
