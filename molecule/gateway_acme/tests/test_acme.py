@@ -123,7 +123,7 @@ def test_a_refusal_says_why_and_the_gateway_goes_on(client: Any, mirror: Any) ->
     assert done.code != 0
     for words in (
         f"The ACME server https://{ACME}/dir gave no certificate for {MIRROR}, refused.example.test",
-        "policy forbids issuing for",
+        "issuance is forbidden by policy",
     ):
         assert words in done.output
     assert on_the_wire(client, "serial") == before
