@@ -30,11 +30,9 @@ from pathlib import Path
 from threading import Lock
 from xml.etree import ElementTree
 
-import yaml
-
 from tests.lab import gotools
 from tests.tools.environment import environment
-from tests.tools.scenario import scenarios
+from tests.tools.scenario import host_groups, scenarios
 from tests.tools.stage import CACHE, ROOT
 
 LOGS = CACHE / "test-logs"
@@ -89,12 +87,6 @@ class Outcome:
 
 def python(*arguments: str) -> list[str]:
     return [sys.executable, *arguments]
-
-
-def host_groups(scenario: str) -> frozenset[str]:
-    """The groups of the hosts of a molecule scenario."""
-    document = yaml.safe_load((ROOT / "molecule" / scenario / "molecule.yml").read_text())
-    return frozenset(group for host in document["platforms"] for group in host.get("groups", []))
 
 
 def all_gates() -> list[Gate]:

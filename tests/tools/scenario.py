@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 import sys
 
+import yaml
+
 from tests.tools.environment import environment
 from tests.tools.stage import CACHE, ROOT
 
@@ -19,6 +21,12 @@ from tests.tools.stage import CACHE, ROOT
 def scenarios() -> list[str]:
     """Names of all scenarios."""
     return sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
+
+
+def host_groups(scenario: str) -> frozenset[str]:
+    """The groups of the hosts of a scenario."""
+    document = yaml.safe_load((ROOT / "molecule" / scenario / "molecule.yml").read_text())
+    return frozenset(group for host in document["platforms"] for group in host.get("groups", []))
 
 
 def main(arguments: list[str]) -> None:
