@@ -101,16 +101,60 @@ def mirror_log(name: str) -> Log:
 
 
 @contextmanager
-def hub_answers(status: int) -> Iterator[None]:
-    """While it lasts, the Hub answers every request with 503, or each GET of a manifest with 429."""
-    if status not in (429, 503):
-        raise ValueError(f"the Hub cannot be made to answer {status}")
-    hub, flag = first("hub"), f"/run/hub-{status}"
-    hub.check_output(f"touch {flag}")
+def _hub_flag(flag: str) -> Iterator[None]:
+    hub = first("hub")
+    hub.check_output(f"touch /run/hub-{flag}")
     try:
         yield
     finally:
-        hub.check_output(f"rm -f {flag}")
+        hub.check_output(f"rm -f /run/hub-{flag}")
+
+
+@contextmanager
+def hub_answers(status: int) -> Iterator[None]:
+    """While it lasts, the Hub answers every request with 500 or 503, or each GET of a manifest with 429."""
+    if status not in (429, 500, 503):
+        raise ValueError(f"the Hub cannot be made to answer {status}")
+    with _hub_flag(str(status)):
+        yield
+
+
+@contextmanager
+def slow_hub() -> Iterator[None]:
+    """While it lasts, the Hub sends 1 MiB a second on each connection."""
+    with _hub_flag("slow"):
+        yield
+
+
+@contextmanager
+def corrupt_blob(digest: str, size: int) -> Iterator[None]:
+    """While it lasts, the Hub answers with as many wrong bytes for blob *digest*."""
+    hub, path = first("hub"), f"/run/hub-blobs/{digest}"
+    hub.check_output(f"mkdir -p /run/hub-blobs && head -c {size} /dev/zero > {path}")
+    try:
+        yield
+    finally:
+        hub.check_output(f"rm -f {path}")
+
+
+@contextmanager
+def without_dns(name: str) -> Iterator[None]:
+    """While it lasts, no name resolves on host *name* and in its containers. Go programs notice within 5 seconds."""
+    target = host(name)
+    files = target.check_output(
+        "echo /etc/resolv.conf $(docker ps --quiet | xargs docker inspect --format '{{.ResolvConfPath}}')"
+    )
+    # They are bind-mounted, so that they cannot be replaced.
+    target.check_output(f"for file in {files}; do cp $file $file.saved && echo nameserver 127.0.0.9 > $file; done")
+    try:
+        yield
+    finally:
+        target.check_output(f"for file in {files}; do cat $file.saved > $file && rm $file.saved; done")
+
+
+def reboot(name: str) -> None:
+    """Shut host *name* down in good order and start it again."""
+    docker("restart", container(name))
 
 
 @contextmanager
