@@ -15,7 +15,7 @@ description:
   - Turns the upstreams of the role P(dockmirror.fleet.mirror#role) into what the role
     P(dockmirror.fleet.gateway#role) wants to know
     of them.
-positional: port_base
+positional: port_base, data_dir
 options:
   _input:
     description: The upstreams, as in C(mirror_upstreams).
@@ -26,6 +26,10 @@ options:
     description: First port of the range in which upstreams without a port of their own get one.
     type: int
     required: true
+  data_dir:
+    description: Directory on the host with the data of all instances, as in C(mirror_data_dir).
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -36,10 +40,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: One mapping per upstream with C(name), C(address), C(allow) and C(deny).
+  description: One mapping per upstream with C(name), C(address), C(data_dir), C(allow) and C(deny).
   type: list
   elements: dict
-  sample: [{name: docker.io, address: "127.0.0.1:21394", allow: [], deny: []}]
+  sample: [{name: docker.io, address: "127.0.0.1:21394", data_dir: "", allow: [], deny: []}]
 """
 
 from collections.abc import Callable
@@ -50,9 +54,9 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.dockmirror.fleet.plugins.module_utils.mirror_upstreams import UpstreamError, endpoints
 
 
-def upstream_endpoints(upstreams: Any, port_base: Any) -> list[dict[str, Any]]:
+def upstream_endpoints(upstreams: Any, port_base: Any, data_dir: str = "") -> list[dict[str, Any]]:
     try:
-        return endpoints(upstreams, int(port_base))
+        return endpoints(upstreams, int(port_base), data_dir)
     except UpstreamError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -17,7 +17,8 @@ _DNS_NAME = re.compile(rf"^(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*$", re.IGNORECA
 _UPSTREAM_NAME = re.compile(rf"^{_LABEL}(?:\.{_LABEL})*(?::[0-9]{{1,5}})?$")
 _SIZE = re.compile(r"^[1-9][0-9]*[kmgKMG]$")
 # It stands in the configuration of Nginx and of systemd, each of which has quotes of its own.
-_DIRECTORY = re.compile(r"^(?:/[A-Za-z0-9._-]+)+/?$")
+_DIRECTORY = re.compile(r"^(?:/[A-Za-z0-9._:-]+)+/?$")
+_DIRECTORY_RULE = "must be an absolute path of letters, digits and . _ : -, and not /."
 _ADDRESS = re.compile(r"^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}$")
 
 
@@ -127,8 +128,13 @@ def _upstream_problems(upstreams: list[Mapping[str, Any]]) -> list[str]:
             found.append(f"gateway_upstreams: '{name}' is not the host name of a registry in lower case.")
         if not _ADDRESS.match(address):
             found.append(f"gateway_upstreams: '{address}' is not an address such as 127.0.0.1:5000.")
+        data_dir = str(upstream.get("data_dir") or "")
+        if data_dir and not _DIRECTORY.match(data_dir):
+            found.append(f"gateway_upstreams: {name}: data_dir '{data_dir}' {_DIRECTORY_RULE}")
         for key in ("allow", "deny"):
-            found.extend(f"gateway_upstreams: {name}: {text}" for text in pattern_problems(name, key, upstream.get(key)))
+            found.extend(
+                f"gateway_upstreams: {name}: {text}" for text in pattern_problems(name, key, upstream.get(key))
+            )
         if name in seen:
             found.append(f"gateway_upstreams: {name} is there twice.")
         seen.add(name)
@@ -178,9 +184,7 @@ def _cache_problems(settings: Mapping[str, Any]) -> list[str]:
         if not _SIZE.match(str(settings[name]))
     ]
     if not _DIRECTORY.match(str(settings["cache_dir"])):
-        found.append(
-            f"gateway_cache_dir '{settings['cache_dir']}' must be an absolute path of letters, digits and . _ -, and not /."
-        )
+        found.append(f"gateway_cache_dir '{settings['cache_dir']}' {_DIRECTORY_RULE}")
     return found
 
 

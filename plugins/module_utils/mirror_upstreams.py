@@ -124,12 +124,16 @@ def instances(upstreams: Iterable[Mapping[str, Any]], port_base: int) -> list[di
     return result
 
 
-def endpoints(upstreams: Iterable[Mapping[str, Any]], port_base: int) -> list[dict[str, Any]]:
-    """What the gateway must know of each upstream: name, its instance's loopback address, and what may be pulled."""
+def endpoints(upstreams: Iterable[Mapping[str, Any]], port_base: int, data_dir: str = "") -> list[dict[str, Any]]:
+    """What the gateway must know of each upstream: name, its instance's loopback address and data, what may be pulled.
+
+    :param data_dir: the directory with the data of all instances; empty leaves it out.
+    """
     return [
         {
             "name": item["name"],
             "address": f"127.0.0.1:{item['port']}",
+            "data_dir": f"{data_dir.rstrip('/')}/{item['name']}" if data_dir else "",
             "allow": item["allow"],
             "deny": item["deny"],
         }

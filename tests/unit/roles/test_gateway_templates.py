@@ -126,7 +126,7 @@ def test_of_accept_in_several_lines_an_old_nginx_sees_only_one(rendered: dict[st
     ],
 )
 def test_patterns(rendered: dict[str, str], repository: str, forbidden: str) -> None:
-    """Nginx takes the first regular expression that fits; none of these is written in a way that Python reads differently."""
+    """Nginx takes the first regular expression that fits, and Python reads these as Nginx does."""
     block = re.search(r"\$gateway_forbidden \{\n(.*?)\n    \}", rendered["plain"], re.DOTALL)
     assert block
     rules = re.findall(r'^ *"~(.+)" ([01]);$', block[1], re.MULTILINE)

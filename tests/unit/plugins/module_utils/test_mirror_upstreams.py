@@ -69,15 +69,23 @@ def test_a_number_is_taken_as_a_string_where_a_string_is_meant() -> None:
 
 def test_the_gateway_is_told_where_each_mirror_listens() -> None:
     hub = {**HUB, "port": 5000, "allow": ["library/*"], "deny": ["library/mysql"]}
-    assert endpoints([hub, OTHER], BASE) == [
-        {"name": "docker.io", "address": "127.0.0.1:5000", "allow": ["library/*"], "deny": ["library/mysql"]},
+    assert endpoints([hub, OTHER], BASE, "/srv/mirror/") == [
+        {
+            "name": "docker.io",
+            "address": "127.0.0.1:5000",
+            "data_dir": "/srv/mirror/docker.io",
+            "allow": ["library/*"],
+            "deny": ["library/mysql"],
+        },
         {
             "name": "registry.example.com:5000",
             "address": f"127.0.0.1:{default_port('registry.example.com:5000', BASE)}",
+            "data_dir": "/srv/mirror/registry.example.com:5000",
             "allow": [],
             "deny": [],
         },
     ]
+    assert endpoints([HUB], BASE)[0]["data_dir"] == ""
 
 
 def test_well_known_registries_get_ports_of_their_own() -> None:
