@@ -62,9 +62,9 @@ def measure(container: str) -> dict[str, object]:
     for source in ("gateway.conf", "static.conf", "mirror.yml", "plain.yml", "mirror.port"):
         docker("cp", str(OUTPUT / source), f"{container}:{INSIDE}/{source}")
     docker("cp", str(paths.REGISTRY / "3/registry"), f"{container}:{INSIDE}/registry")
-    certificate = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=bench".split()
+    certificate = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     files = ["-out", f"{GATEWAY_DIRS[0]}/server.crt", "-keyout", f"{GATEWAY_DIRS[0]}/server.key"]
-    docker("exec", container, *certificate, *files)
+    docker("exec", container, *certificate, "-days", "1", "-subj", "/CN=bench", *files)
     done = docker("exec", "-w", INSIDE, container, "python3", "-m", "tests.bench.measure", timeout=3600)
     found: dict[str, object] = json.loads(done.splitlines()[-1])
     version = run("docker", "exec", container, "nginx", "-v").stderr.strip().removeprefix("nginx version: nginx/")

@@ -109,7 +109,9 @@ def together(clients: int, port: int, work: Callable[[Client], Any]) -> float:
     return took
 
 
-def _threads(clients: int, port: int, work: Callable[[Client], Any], start: Barrier, problems: SimpleQueue[str]) -> None:
+def _threads(
+    clients: int, port: int, work: Callable[[Client], Any], start: Barrier, problems: SimpleQueue[str]
+) -> None:
     def run() -> None:
         client = Client(port)
         start.wait(TIMEOUT)

@@ -87,7 +87,7 @@ def wall(rate: float) -> dict[str, Any]:
 
 
 def throughput() -> list[dict[str, Any]]:
-    """Bytes a second of a blob that is warm, against the same bytes as a file: by turns, and the median of the ratios."""
+    """Bytes a second of a blob that is warm, and of the same bytes as a file, by turns."""
     client = Client(OURS)
     blob = client.manifest(LARGE)["layers"][0]
     path = f"/v2/{LARGE}/blobs/{blob['digest']}"
@@ -102,7 +102,9 @@ def throughput() -> list[dict[str, Any]]:
         runs: list[dict[str, tuple[float, float]]] = []
         for number in range(WARM_RUNS + 1):
             order = (("ours", OURS), ("static", STATIC))
-            runs.append({name: read_warm(port, path, clients, reads) for name, port in order[:: 1 if number % 2 else -1]})
+            runs.append(
+                {name: read_warm(port, path, clients, reads) for name, port in order[:: 1 if number % 2 else -1]}
+            )
         del runs[0]  # the first one is to get everything going
         total = clients * reads * blob["size"]
         rows.append(

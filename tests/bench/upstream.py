@@ -4,7 +4,8 @@
 """A registry that counts what it is asked for, and can be as slow as an uplink.
 
 It has the image ``bench/<anything>:1``: every repository has its own layers, so that each measurement is a cold one.
-It is a process of its own, which is told what to do over ``/control``. Standard library only: it runs on a host of the lab.
+It is a process of its own, which is told what to do over ``/control``. Standard library only: it runs on a host of the
+lab.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ def image(repository: str, layers: int, layer_size: int) -> Image:
     """The image of *repository*: *layers* layers of *layer_size* bytes that cannot be compressed."""
     noise = random.Random(repository)  # noqa: S311 - the same bytes every time
     contents = [noise.randbytes(layer_size) for _ in range(layers)]
-    config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers"}, "r": repository}).encode()
+    config = json.dumps(
+        {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers"}, "r": repository}
+    ).encode()
     manifest = {
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPE,
@@ -134,7 +137,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(body=False)
 
     def do_POST(self) -> None:
-        """``/control``: take a new limit of bytes a second, say what was counted, and make the image that is asked for next."""
+        """``/control``: take a new limit of bytes a second, say what was counted, make the image that comes next."""
         order = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         counted = {"bytes": self.server.bytes_sent, "manifests": self.server.manifest_requests}
         self.server.reset()
@@ -167,7 +170,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", media_type)
         self.send_header("Content-Length", str(len(content)))
         if found:
-            self.send_header("Docker-Content-Digest", digest(content) if found["kind"] == "manifests" else found["reference"])
+            self.send_header(
+                "Docker-Content-Digest", digest(content) if found["kind"] == "manifests" else found["reference"]
+            )
         self.end_headers()
         if body:
             self._send(content)
