@@ -135,6 +135,34 @@ def test_a_fetch_that_breaks_off_leaves_nothing_behind(client: Any) -> None:
     assert f"sha256:{sums[0]}" == layer["digest"]
 
 
+def test_wrong_bytes_from_upstream_are_gone_within_seconds(client: Any) -> None:
+    forget()
+    layer = manifest(client, MEDIUM, "1")["layers"][1]
+    path = f"{MEDIUM}/blobs/{layer['digest']}"
+
+    def right() -> bool:
+        sums = client.check_output(f"curl -sk '{URL}/{path}' | sha256sum").split()
+        return f"sha256:{sums[0]}" == layer["digest"]
+
+    with testing.corrupt_blob(layer["digest"], layer["size"]):
+        assert not right()
+    wait_until(right, 15, "a mirror that has fetched the right bytes")
+    # In every tier, and for good.
+    mirror = testing.host(MIRROR)
+    value = layer["digest"].removeprefix("sha256:")
+    data = f"/var/lib/dockmirror/mirror/docker.io/docker/registry/v2/blobs/sha256/{value[:2]}/{value}/data"
+    wait_until(lambda: mirror.file(data).exists, 10, "the blob in the mirror's own data")
+    assert mirror.check_output(f"sha256sum {data}").split()[0] == value
+    assert right()
+    assert layer["digest"] in mirror.check_output("journalctl --unit dockmirror-cache-check --output cat")
+
+
+def test_the_check_of_the_cache_goes_on_after_it_has_died() -> None:
+    mirror = testing.host(MIRROR)
+    mirror.check_output("systemctl kill --signal=KILL dockmirror-cache-check")
+    wait_until(lambda: mirror.service("dockmirror-cache-check").is_running, 20, "the check of the cache")
+
+
 @pytest.mark.parametrize("prefix", ["", "docker.io/"])
 def test_what_is_cached_is_not_served_under_a_repository_that_is_denied(client: Any, prefix: str) -> None:
     digest = manifest(client, "library/alpine", "latest")["layers"][0]["digest"]

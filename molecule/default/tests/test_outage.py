@@ -91,13 +91,17 @@ def digests() -> dict[str, str]:
     return found
 
 
+def pull_again(digests: dict[str, str]) -> None:
+    """Each client pulls one of the images, by tag and by digest."""
+    for name, (image, tag) in zip(CLIENTS, IMAGES.items(), strict=True):
+        pull(testing.host(name), f"{image}:{tag}")
+        pull(testing.host(name), digests[image])
+
+
 @pytest.mark.parametrize("outage", OUTAGES)
 def test_what_was_pulled_once_is_pulled_again(digests: dict[str, str], outage: str) -> None:
     with OUTAGES[outage]:
-        for name in CLIENTS:
-            for image, tag in IMAGES.items():
-                pull(testing.host(name), f"{image}:{tag}")
-                pull(testing.host(name), digests[image])
+        pull_again(digests)
         seconds, code, error = ask_for_an_image_nobody_has()
     assert seconds < 15
     assert code in ("404", "500", "502", "504")
@@ -122,10 +126,7 @@ def test_a_mirror_that_does_not_come_back_still_serves_what_was_pulled(digests: 
         mirror = testing.host(MIRROR)
         mirror.check_output(f"docker stop {INSTANCE}")
         stack.callback(mirror.check_output, f"docker start {INSTANCE}")
-        for name in CLIENTS:
-            for image, tag in IMAGES.items():
-                pull(testing.host(name), f"{image}:{tag}")
-                pull(testing.host(name), digests[image])
+        pull_again(digests)
         seconds, code, error = ask_for_an_image_nobody_has()
     assert seconds < 15
     assert (code, error["code"]) == ("502", "UNAVAILABLE")
