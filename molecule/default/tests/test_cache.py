@@ -135,6 +135,27 @@ def test_a_fetch_that_breaks_off_leaves_nothing_behind(client: Any) -> None:
     assert f"sha256:{sums[0]}" == layer["digest"]
 
 
+def move_tag(repository: str, tag: str, digest: str) -> None:
+    """Let the Hub's tag stand for the image with this digest."""
+    own = f"http://127.0.0.1:5000/v2/{repository}/manifests"
+    testing.first("hub").check_output(
+        f"curl -sf {ACCEPT} {own}/{digest} | curl -sf -X PUT -H 'Content-Type: {TYPES[1]}' --data-binary @- {own}/{tag}"
+    )
+
+
+def test_a_tag_that_has_moved_is_seen_by_all_clients_alike(client: Any) -> None:
+    old, new = (child["digest"] for child in manifest(client, "library/multi", "1")["manifests"])
+    path = "library/multi/manifests/moving"
+    move_tag("library/multi", "moving", old)
+    wait_until(lambda: headers(client, path).get("docker-content-digest") == old, 20, "the tag")
+    move_tag("library/multi", "moving", new)
+    # twice gateway_cache_tag_time, ten seconds, and some for a machine that is busy
+    wait_until(lambda: headers(client, path)["docker-content-digest"] == new, 20, "the tag's new place")
+    seen = client.check_output(f"for i in $(seq 20); do curl -skI {ACCEPT} '{URL}/{path}' & done; wait").lower()
+    digests = [line.split()[1] for line in seen.splitlines() if line.startswith("docker-content-digest")]
+    assert digests == [new] * 20
+
+
 def test_wrong_bytes_from_upstream_are_gone_within_seconds(client: Any) -> None:
     forget()
     layer = manifest(client, MEDIUM, "1")["layers"][1]
