@@ -25,7 +25,10 @@ def registries(*hosts: str) -> Registries:
 
 
 def test_a_login_is_for_every_registry_and_takes_its_password_from_there() -> None:
-    logins = [{"username": "app", "password": "x"}, {"username": "app", "registry": "r1", "users": ["deploy"]}]
+    logins: list[dict[str, Any]] = [
+        {"username": "app", "password": "x"},
+        {"username": "app", "registry": "r1", "users": ["deploy"]},
+    ]
     assert expand(logins, registries("r1", "r2")) == [
         {"registry": "r1", "username": "app", "password": "x", "users": ["root"]},
         {"registry": "two.example:8443", "username": "app", "password": "x", "users": ["root"]},
