@@ -35,7 +35,7 @@ def in_service(server: Any) -> bool:
     """Whether the registry runs alone, lets pushes in, and nothing is left of a maintenance."""
     names = server.check_output("docker ps --format '{{.Names}}'").split()
     left = [path for path in (HOLD, f"{STATE}/active") if server.file(path).exists]
-    return names == ["dockmirror-registry"] and not left and ask(server, "/v2/", CI_USER).status == 200
+    return names == ["dockmirror-registry"] and not left and ask(testing.host(CI), "/v2/", CI_USER).status == 200
 
 
 def digests(host: Any) -> dict[str, str]:
