@@ -41,11 +41,12 @@ def _link(path: Path) -> str:
 
 
 def is_empty(data_dir: Path) -> bool:
-    """Whether there is no repository in a registry's files."""
-    try:
-        return next((data_dir / REPOSITORIES).iterdir(), None) is None
-    except FileNotFoundError:
-        return True
+    """Whether there is no image in a registry's files, tagged or not. A repository whose images were deleted is empty."""
+    for folder, folders, files in os.walk(data_dir / REPOSITORIES):
+        folders[:] = [name for name in folders if name not in ("_layers", "_uploads", "tags")]
+        if "link" in files and "/_manifests/revisions/" in folder:
+            return False
+    return True
 
 
 def compare(expected: Tags, api: Api) -> int:

@@ -60,7 +60,14 @@ class Registry:
         link = self.root / REPOSITORIES / repository / "_manifests/tags" / tag / "current/link"
         link.parent.mkdir(parents=True, exist_ok=True)
         link.write_text(address)
+        revision = self.revision(repository, address)
+        revision.parent.mkdir(parents=True, exist_ok=True)
+        revision.write_text(address)
         return address
+
+    def revision(self, repository: str, address: str) -> Path:
+        """The link that makes a manifest one of the repository."""
+        return self.root / REPOSITORIES / repository / "_manifests/revisions" / address.replace(":", "/") / "link"
 
     def answer(self, path: str) -> tuple[int, bytes, dict[str, str]]:
         path = path.partition("?")[0]

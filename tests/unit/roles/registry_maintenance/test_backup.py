@@ -226,7 +226,14 @@ def test_tags_are_read_from_the_files(host: Host) -> None:
     (host.data / REPOSITORIES / "team/nested/app/_manifests/tags/gone").mkdir()
     (host.data / REPOSITORIES / "team/_uploads/x").mkdir(parents=True)
     assert contents.read(host.data) == {"team/nested/app": {"1": address}}
+
+
+def test_a_registry_whose_images_were_deleted_is_empty(host: Host) -> None:
+    assert contents.is_empty(host.data)
+    address = host.registry.push("team/app", "1", b"layer")
     assert not contents.is_empty(host.data)
+    host.registry.revision("team/app", address).unlink()  # as the API does
+    assert contents.is_empty(host.data)
 
 
 def test_settings_that_cannot_be_read(tmp_path: Path, host: Host) -> None:
