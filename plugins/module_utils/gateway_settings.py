@@ -19,6 +19,7 @@ _SIZE = re.compile(r"^[1-9][0-9]*[kmgKMG]$")
 # It stands in the configuration of Nginx and of systemd, each of which has quotes of its own.
 _DIRECTORY = re.compile(r"^(?:/[A-Za-z0-9._:-]+)+/?$")
 _DIRECTORY_RULE = "must be an absolute path of letters, digits and . _ : -, and not /."
+_URL = re.compile(r"^https?://[A-Za-z0-9.:\[\]-]+/?$")
 _ADDRESS = re.compile(r"^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}$")
 
 
@@ -159,6 +160,11 @@ def _registry_problems(settings: Mapping[str, Any]) -> list[str]:
         found.append(f"gateway_registry: '{registry.get('address')}' is not an address such as 127.0.0.1:20500.")
     if not str(registry.get("auth_socket")).startswith("/"):
         found.append("gateway_registry: auth_socket must be the path of a socket: without it anybody could come in.")
+    replica_of = str(registry.get("replica_of") or "")
+    if replica_of and not _URL.match(replica_of):
+        found.append(
+            f"gateway_registry: '{replica_of}' is not the URL of a registry such as https://registry.example.com."
+        )
     return found
 
 

@@ -200,28 +200,39 @@ def _problems_of_user(user: Mapping[str, Any]) -> list[str]:
 
 
 def _replica_problems(settings: Mapping[str, Any]) -> list[str]:
-    url = settings["replica_of"]
     rest = [name for name in ("username", "password", "ca_file") if settings[f"replica_{name}"]]
-    if not url:
+    if not settings["replica_of"]:
         return [f"registry_replica_{name} is set, but registry_replica_of is not." for name in rest]
-    found = []
+    found = _primary_problems(settings)
+    if registry_major(settings["version"]) == 2:
+        found.append("registry_replica_of needs registry_version '3': registry 2 cannot log in at its primary.")
+    if settings["storage"] != "filesystem":
+        found.append(f"registry_storage is {settings['storage']}: a replica keeps copies on its own disk (filesystem).")
+    if bool(settings["replica_username"]) != bool(settings["replica_password"]):
+        found.append("registry_replica_username and registry_replica_password belong together; only one is set.")
+    return found
+
+
+def _primary_problems(settings: Mapping[str, Any]) -> list[str]:
     try:
-        parts = urlsplit(str(url))
+        parts = urlsplit(str(settings["replica_of"]))
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         good = False
     if not good:
-        found.append("registry_replica_of must be a URL such as https://registry1.example.com.")
-    elif parts.username is not None or parts.password is not None:
-        found.append(
+        return ["registry_replica_of must be a URL such as https://registry1.example.com."]
+    if parts.username is not None or parts.password is not None:
+        return [
             "registry_replica_of must not hold credentials; they belong into registry_replica_username and"
             " registry_replica_password."
-        )
-    if bool(settings["replica_username"]) != bool(settings["replica_password"]):
-        found.append("registry_replica_username and registry_replica_password belong together; only one is set.")
-    if settings["replica_ca_file"] and settings["storage"] == "s3" and settings["s3"].get("ca_file"):
-        found.append("registry_replica_ca_file and registry_s3.ca_file are both set; put both CAs into one file.")
-    return found
+        ]
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        return ["registry_replica_of must end with the host, or its port: a registry has no path."]
+    if parts.scheme == "http" and settings["replica_password"]:
+        return ["registry_replica_of must be https: the password would travel in the clear."]
+    if str(parts.hostname) == str(settings["server_name"]).lower():
+        return ["registry_replica_of names this registry itself."]
+    return []
 
 
 def _lookup(tree: Any, path: tuple[str, ...]) -> Any:

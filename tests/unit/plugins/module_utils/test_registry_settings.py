@@ -138,10 +138,18 @@ def test_good_settings(settings: dict[str, Any]) -> None:
         ({"replica_of": "r1.example.com"}, "registry_replica_of must be a URL"),
         ({"replica_of": "https://u:s3cret@r1.example.com"}, "registry_replica_of must not hold credentials"),
         ({"replica_of": "https://r1.example.com", "replica_username": "u"}, "belong together; only one is set"),
+        ({"replica_of": "https://r1.example.com/v2"}, "must end with the host, or its port"),
+        (
+            {"replica_of": "http://r1.example.com", "replica_username": "u", "replica_password": "s3cret"},
+            "the password would travel in the clear",
+        ),
+        ({"replica_of": "https://registry.example.com"}, "names this registry itself"),
+        ({"replica_of": "https://r1.example.com", "version": "2"}, "registry 2 cannot log in at its primary"),
+        ({"replica_of": "https://r1.example.com", **s3(**BUCKET)}, "a replica keeps copies on its own disk"),
         ({"replica_password": "s3cret"}, "registry_replica_password is set, but registry_replica_of is not"),
         (
             {"replica_of": "https://r1.example.com", "replica_ca_file": "a", **s3(**BUCKET, ca_file="b")},
-            "put both CAs into one file",
+            "a replica keeps copies on its own disk",
         ),
     ],
 )
