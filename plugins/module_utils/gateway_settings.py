@@ -163,7 +163,7 @@ def _registry_problems(settings: Mapping[str, Any]) -> list[str]:
     replica_of = str(registry.get("replica_of") or "")
     if replica_of and not _URL.match(replica_of):
         found.append(
-            f"gateway_registry: '{replica_of}' is not the URL of a registry such as https://registry.example.com."
+            f"gateway_registry: '{replica_of}' is not a URL such as https://registry.example.com."
         )
     return found
 

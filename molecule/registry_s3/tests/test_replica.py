@@ -63,15 +63,17 @@ def test_a_push_is_refused_and_the_primary_is_named(ci: Any) -> None:
     pushed = ci.run(f"docker push {REPLICA}/team/app:pushed")
     ci.check_output(f"docker image rm {REPLICA}/team/app:pushed")
     assert pushed.failed
-    for method, path in (
-        ("POST", "/v2/team/app/blobs/uploads/"),
-        ("PUT", "/v2/team/app/manifests/2"),
-        ("DELETE", f"/v2/team/app/manifests/sha256:{'0' * 64}"),
+    index = "application/vnd.oci.image.index.v1+json"
+    content = json.dumps({"schemaVersion": 2, "mediaType": index, "manifests": []})
+    for path, options in (
+        ("/v2/team/app/blobs/uploads/", ("-X", "POST")),
+        ("/v2/team/app/manifests/2", ("-X", "PUT", "-H", f"Content-Type: {index}", "-d", content)),
+        (f"/v2/team/app/manifests/sha256:{'0' * 64}", ("-X", "DELETE")),
     ):
-        status, body = ask(ci, REPLICA, path, "-X", method)
+        status, body = ask(ci, REPLICA, path, *options)
         assert status == "405"
         assert json.loads(body)["errors"][0]["message"] == f"This is a read replica of https://{PRIMARY}. Push there."
-        assert ask(ci, REPLICA, path, "-X", method, user="production")[0] == "403"
+        assert ask(ci, REPLICA, path, *options, user="production")[0] == "403"
 
 
 @pytest.mark.parametrize("fault", [refused, dropped, frozen])
