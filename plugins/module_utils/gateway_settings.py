@@ -162,9 +162,7 @@ def _registry_problems(settings: Mapping[str, Any]) -> list[str]:
         found.append("gateway_registry: auth_socket must be the path of a socket: without it anybody could come in.")
     replica_of = str(registry.get("replica_of") or "")
     if replica_of and not _URL.match(replica_of):
-        found.append(
-            f"gateway_registry: '{replica_of}' is not a URL such as https://registry.example.com."
-        )
+        found.append(f"gateway_registry: '{replica_of}' is not a URL such as https://registry.example.com.")
     return found
 
 
