@@ -41,7 +41,7 @@ def _link(path: Path) -> str:
 
 
 def is_empty(data_dir: Path) -> bool:
-    """Whether there is no image in a registry's files, tagged or not; a repository whose images were deleted is empty."""
+    """Whether there is no image in a registry's files, tagged or not; one whose images were deleted is empty."""
     for folder, folders, files in os.walk(data_dir / REPOSITORIES):
         folders[:] = [name for name in folders if name not in ("_layers", "_uploads", "tags")]
         if "link" in files and "/_manifests/revisions/" in folder:
