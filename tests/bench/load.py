@@ -122,7 +122,7 @@ def _threads(
         finally:
             client.close()
 
-    threads = [threading.Thread(target=run) for _ in range(clients)]
+    threads = [threading.Thread(target=run) for _turn in range(clients)]
     for thread in threads:
         thread.start()
     for thread in threads:

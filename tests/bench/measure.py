@@ -59,8 +59,8 @@ def copies() -> list[dict[str, Any]]:
     """What N clients that pull a cold image at once cost upstream."""
     rows = []
     for clients in COLD_CLIENTS:
-        ours = statistics.median(cold_pull(OURS, clients)[0] for _ in range(COLD_RUNS))
-        plain = statistics.median(cold_pull(PLAIN, clients)[0] for _ in range(COLD_RUNS))
+        ours = statistics.median(cold_pull(OURS, clients)[0] for _turn in range(COLD_RUNS))
+        plain = statistics.median(cold_pull(PLAIN, clients)[0] for _turn in range(COLD_RUNS))
         rows.append({"clients": clients, "ours": ours, "plain": plain})
     return rows
 
@@ -71,17 +71,17 @@ def tag_requests() -> dict[str, Any]:
     for name, port in (("ours", OURS), ("plain", PLAIN)):
         repository = next(repositories)
         control(repository)
-        together(10, port, lambda client: [client.pull(repository) for _ in range(10)])  # noqa: B023 - called at once
+        together(10, port, lambda client: [client.pull(repository) for _turn in range(10)])  # noqa: B023 - called at once
         found[name] = control(repository)["manifests"]
     return found
 
 
 def wall(rate: float) -> dict[str, Any]:
     """Seconds until the last of thirty cold clients has the image."""
-    pairs = [(cold_pull(OURS, 30, rate)[1], cold_pull(PLAIN, 30, rate)[1]) for _ in range(WALL_RUNS)]
+    pairs = [(cold_pull(OURS, 30, rate)[1], cold_pull(PLAIN, 30, rate)[1]) for _turn in range(WALL_RUNS)]
     return {
-        "ours": statistics.median(ours for ours, _ in pairs),
-        "plain": statistics.median(plain for _, plain in pairs),
+        "ours": statistics.median(ours for ours, _plain in pairs),
+        "plain": statistics.median(plain for _ours, plain in pairs),
         "ratio": statistics.median(ours / plain for ours, plain in pairs),
     }
 
@@ -122,7 +122,7 @@ def throughput() -> list[dict[str, Any]]:
 def read_warm(port: int, path: str, clients: int, reads: int) -> tuple[float, float]:
     """Let each client read *path* so many times; gives the seconds, and those of a processor that Nginx took."""
     before = processor_time(port)
-    seconds = together(clients, port, lambda client: [client.get(path) for _ in range(reads)])
+    seconds = together(clients, port, lambda client: [client.get(path) for _turn in range(reads)])
     return seconds, processor_time(port) - before
 
 

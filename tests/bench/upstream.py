@@ -49,7 +49,7 @@ def digest(content: bytes) -> str:
 def image(repository: str, layers: int, layer_size: int) -> Image:
     """The image of *repository*: *layers* layers of *layer_size* bytes that cannot be compressed."""
     noise = random.Random(repository)  # noqa: S311 - the same bytes every time
-    contents = [noise.randbytes(layer_size) for _ in range(layers)]
+    contents = [noise.randbytes(layer_size) for _turn in range(layers)]
     config = json.dumps(
         {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers"}, "r": repository}
     ).encode()

@@ -52,12 +52,12 @@ def certificate() -> dict[str, str]:
 
 
 def pull(image: str) -> None:
-    """Pull *image* on a client and see in the mirror's log that it came from there."""
+    """Pull *image* on a client and see in the mirror's log that it came from there; its layers may be on the client."""
     client, log = testing.host(CLIENT), testing.mirror_log(MIRROR)
     client.run(f"docker image rm -f {image}")
     mark = log.mark()
     client.check_output(f"docker pull -q {image}")
-    log.wait(mark, lambda entry: entry["kind"] == "blob" and entry["status"] == 200)
+    log.wait(mark, lambda entry: entry["kind"] == "manifest" and entry["status"] == 200)
 
 
 @contextmanager

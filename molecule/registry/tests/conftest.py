@@ -123,7 +123,7 @@ def ask(host: Any, path: str, user: dict[str, str] | None = None, *options: str)
     ).replace("\r\n", "\n")
     while re.match(r"HTTP/\S+ 1\d\d", text):
         text = text.partition("\n\n")[2]
-    head, _, body = text.partition("\n\n")
+    head, _blank, body = text.partition("\n\n")
     first, *lines = head.split("\n")
     headers = {key.lower(): value.strip() for key, _colon, value in (line.partition(":") for line in lines)}
     return Answer(int(first.split()[1]), headers, body)

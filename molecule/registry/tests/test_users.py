@@ -168,7 +168,7 @@ def test_pulling_may_be_free(app: str, ci: Any) -> None:
 
 def test_a_restart_of_the_service_fails_nobody(app: str, ci: Any, server: Any) -> None:
     with asking(ci, "/v2/team/app/tags/list", PRODUCTION_USER) as log:
-        for _ in range(5):
+        for _turn in range(5):
             wanted = len(log()) + 4
             server.check_output("systemctl reset-failed dockmirror-auth; systemctl restart dockmirror-auth")
             wait_until(functools.partial(lambda count: len(log()) >= count, wanted), 20, "answers after the restart")

@@ -186,7 +186,9 @@ def _write_file(user: User, snapshot: files.Snapshot, plan: Plan) -> None:
             if plan.directory_mode is not None:
                 os.chmod(directory, plan.directory_mode)
             if plan.data != plan.found.data:
-                files.write(replace(snapshot, mode=plan.mode), plan.data, FILE_MODE)
+                # A group that the user is not in is none that the user could give the new file.
+                group = snapshot.gid if snapshot.gid in (os.getegid(), *os.getgroups()) else os.getegid()
+                files.write(replace(snapshot, mode=plan.mode, gid=group), plan.data, FILE_MODE)
             else:
                 os.chmod(snapshot.target, plan.mode)
     except files.FileError as error:

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # Copyright: (c) 2026, dockmirror.fleet contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -415,7 +414,7 @@ class Auth:
         for value in hashes:
             if self._check(password, value):
                 return value
-        for _ in range(count - len(hashes)):
+        for _turn in range(count - len(hashes)):
             self._check(password, b"$2b$%02d$" % cost + b"." * 53)
         return b""
 

@@ -148,7 +148,7 @@ def test_each_file_is_read_once(cache: Cache, monkeypatch: pytest.MonkeyPatch) -
         return verify(stream)
 
     monkeypatch.setattr(cache_check, "verify", watched)
-    for _ in range(10):
+    for _turn in range(10):
         cache.look()
     assert len(read) == 1
 

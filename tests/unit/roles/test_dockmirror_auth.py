@@ -183,7 +183,7 @@ def test_each_of_several_passwords_is_right(world: World) -> None:
 
 
 def test_bcrypt_is_paid_once(world: World) -> None:
-    verdicts = world.ask(*(request("ci", "right") for _ in range(50)))
+    verdicts = world.ask(*(request("ci", "right") for _turn in range(50)))
     assert {verdict.status for verdict in verdicts} == {204}
     assert len(world.bcrypt.calls) == 1
     assert world.status(request("ci", "right", "PUT")) == 204
@@ -239,7 +239,7 @@ def test_users_that_change_during_a_check_decide_anew(world: World) -> None:
 def test_a_client_that_goes_away_does_not_end_the_check_of_others(world: World) -> None:
     async def run() -> Any:
         world.bcrypt.gate.clear()
-        first, second = (asyncio.ensure_future(world.auth.decide(request("ci", "right"))) for _ in range(2))
+        first, second = (asyncio.ensure_future(world.auth.decide(request("ci", "right"))) for _turn in range(2))
         while not world.bcrypt.calls:
             await asyncio.sleep(0.005)
         first.cancel()
@@ -349,7 +349,7 @@ def test_a_token_stands_for_its_user(world: World) -> None:
     assert world.ask(with_token(production, "PUT"))[0] == service.Verdict(403, "production", "role")
     assert world.status(with_token(production)) == 204
     checks = len(world.bcrypt.calls)
-    world.ask(*(with_token(ci, "PUT") for _ in range(50)))
+    world.ask(*(with_token(ci, "PUT") for _turn in range(50)))
     assert len(world.bcrypt.calls) == checks == 2
 
 
@@ -564,9 +564,18 @@ def answer_of(sock: socket.socket) -> bytes:
     return data
 
 
+@contextmanager
+def connected(world: World, tmp_path: Path) -> Iterator[socket.socket]:
+    """A connection to a service that runs as long as it is there."""
+    with running(world, tmp_path) as found:
+        path, _stop = found
+        with connect(path) as sock:
+            yield sock
+
+
 def test_requests_share_a_connection(world: World, tmp_path: Path) -> None:
-    with running(world, tmp_path) as (path, _stop), connect(path) as sock:
-        for _ in range(3):
+    with connected(world, tmp_path) as sock:
+        for _turn in range(3):
             sock.sendall(head(basic("ci", "right"), "PUT"))
             assert answer_of(sock) == (
                 b"HTTP/1.1 204 No Content\r\nX-Dockmirror-User: ci\r\nConnection: keep-alive\r\n\r\n"
@@ -581,7 +590,7 @@ def test_requests_share_a_connection(world: World, tmp_path: Path) -> None:
 
 
 def test_a_token_over_the_socket(world: World, tmp_path: Path) -> None:
-    with running(world, tmp_path) as (path, _stop), connect(path) as sock:
+    with connected(world, tmp_path) as sock:
         sock.sendall(head(basic("ci", "right")).replace(b"GET / ", b"GET /token?service=x&scope=y "))
         first, _end, body = answer_of(sock).partition(b"\r\n\r\n")
         assert first.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -593,7 +602,7 @@ def test_a_token_over_the_socket(world: World, tmp_path: Path) -> None:
 
 
 def test_a_request_may_come_in_pieces_and_several_at_once(world: World, tmp_path: Path) -> None:
-    with running(world, tmp_path) as (path, _stop), connect(path) as sock:
+    with connected(world, tmp_path) as sock:
         text = head(basic("ci", "right")) + head(basic("ci", "wrong"))
         for index in range(0, len(text), 50):
             sock.sendall(text[index : index + 50])
@@ -618,14 +627,14 @@ def test_a_request_may_come_in_pieces_and_several_at_once(world: World, tmp_path
     ],
 )
 def test_what_is_not_understood_is_refused(world: World, tmp_path: Path, text: bytes) -> None:
-    with running(world, tmp_path) as (path, _stop), connect(path) as sock:
+    with connected(world, tmp_path) as sock:
         sock.sendall(text)
         assert answer_of(sock).startswith(b"HTTP/1.1 401 ")
         assert sock.recv(1) == b"", "and the connection ends"
 
 
 def test_http_1_0_is_answered_and_closed(world: World, tmp_path: Path) -> None:
-    with running(world, tmp_path) as (path, _stop), connect(path) as sock:
+    with connected(world, tmp_path) as sock:
         sock.sendall(head(basic("ci", "right"), "GET", "1.0"))
         assert b" 204 " in answer_of(sock)
         assert sock.recv(1) == b""
@@ -636,7 +645,7 @@ def test_a_check_that_breaks_lets_nobody_in(world: World, tmp_path: Path) -> Non
         raise RuntimeError("no")
 
     world.auth._check = broken
-    with running(world, tmp_path) as (path, _stop), connect(path) as sock:
+    with connected(world, tmp_path) as sock:
         sock.sendall(head(basic("ci", "right")))
         assert answer_of(sock).startswith(b"HTTP/1.1 500 ")
 
@@ -665,7 +674,7 @@ def test_fifty_clients_at_once_get_their_own_answers(world: World, tmp_path: Pat
         name = ("ci", "production", "nobody")[number % 3]
         expected = {"ci": b" 204 ", "production": b" 403 ", "nobody": b" 401 "}[name]
         with connect(path) as sock:
-            for _ in range(40):
+            for _turn in range(40):
                 sock.sendall(head(basic(name, "right"), "PUT"))
                 data = answer_of(sock)
                 if expected not in data:
