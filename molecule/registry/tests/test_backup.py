@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.lab import testing
 from tests.lab.run import wait_until
 
-from .conftest import HOST, USERS_FILE, green, image, login, play
+from .conftest import CLIENTS, HOST, USERS_FILE, green, image, login, play
 from .maintenance import COMMAND, STATE, Storm, digests, in_service, result, storm
 
 REPOSITORY = "/srv/backup/registry"
@@ -104,7 +105,8 @@ def test_a_registry_with_images_is_not_overwritten(server: Any, raged: Storm) ->
     assert in_service(server)
 
 
-def test_the_drill(server: Any, ci: Any, client: Any, app: str, raged: Storm) -> None:
+def test_the_drill(server: Any, ci: Any, app: str, raged: Storm) -> None:
+    client = testing.host(CLIENTS[0])
     ci.check_output(f"docker push -q {image(ci, 'team/big:1', kib=100 * 1024)}")
     green("dockmirror.fleet.backup")
     before = digests(ci)

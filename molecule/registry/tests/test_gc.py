@@ -104,17 +104,6 @@ def test_pushes_that_are_turned_away_are_told_to_come_again(raged: Storm) -> Non
             assert json.loads(refused["body"])["errors"][0]["code"] in ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
 
 
-def test_an_engine_waits_with_its_push_until_writes_are_let_in_again(server: Any, ci: Any) -> None:
-    name = image(ci, "team/patient:1")
-    server.check_output(f"mkdir -p $(dirname {HOLD}) && touch {HOLD}")
-    try:
-        ci.check_output(f"(docker push {name} > /var/tmp/patient 2>&1; echo $? >> /var/tmp/patient) &")
-        wait_until(lambda: "Retrying in" in ci.file("/var/tmp/patient").content_string, 30, "a second try")
-    finally:
-        server.check_output(f"rm -f {HOLD}")
-    wait_until(lambda: ci.file("/var/tmp/patient").content_string.endswith("\n0\n"), 60, "the end of the push")
-
-
 def test_a_collection_waits_for_who_has_the_lock(server: Any, trust: None) -> None:
     before = result("gc")["end"]
     wait = "while ! test -e /run/go-on; do sleep 0.2; done"
