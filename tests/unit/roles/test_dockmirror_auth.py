@@ -651,20 +651,22 @@ def test_a_check_that_breaks_lets_nobody_in(world: World, tmp_path: Path) -> Non
 
 
 def test_stopping_answers_what_has_begun(world: World, tmp_path: Path) -> None:
-    with running(world, tmp_path) as (path, stop), connect(path) as busy, connect(path) as idle:
-        idle.sendall(head())
-        answer_of(idle)
-        world.bcrypt.gate.clear()
-        busy.sendall(head(basic("ci", "right")))
-        deadline = time.monotonic() + 5
-        while not world.bcrypt.calls and time.monotonic() < deadline:
-            time.sleep(0.005)
-        stop()
-        assert idle.recv(1) == b"", "who waits for nothing is let go"
-        world.bcrypt.gate.set()
-        data = answer_of(busy)
-        assert data.startswith(b"HTTP/1.1 204 ")
-        assert b"Connection: close" in data
+    with running(world, tmp_path) as found:
+        path, stop = found
+        with connect(path) as busy, connect(path) as idle:
+            idle.sendall(head())
+            answer_of(idle)
+            world.bcrypt.gate.clear()
+            busy.sendall(head(basic("ci", "right")))
+            deadline = time.monotonic() + 5
+            while not world.bcrypt.calls and time.monotonic() < deadline:
+                time.sleep(0.005)
+            stop()
+            assert idle.recv(1) == b"", "who waits for nothing is let go"
+            world.bcrypt.gate.set()
+            data = answer_of(busy)
+            assert data.startswith(b"HTTP/1.1 204 ")
+            assert b"Connection: close" in data
 
 
 def test_fifty_clients_at_once_get_their_own_answers(world: World, tmp_path: Path) -> None:
