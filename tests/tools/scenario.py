@@ -35,6 +35,8 @@ def main(arguments: list[str]) -> None:
         raise SystemExit(f"usage: python -m tests.tools.scenario ACTION {'|'.join(scenarios())}")
     action, name = arguments
     env = environment(os.environ)
+    # By this the gates get the number of tests.
+    env |= {name: value for name, value in os.environ.items() if name == "PYTEST_ADDOPTS"}
     env["MOLECULE_EPHEMERAL_DIRECTORY"] = str(CACHE / "molecule" / name)
     os.chdir(ROOT)
     os.execvpe("molecule", ["molecule", action, "--scenario-name", name], env)  # noqa: S606 - no shell is wanted

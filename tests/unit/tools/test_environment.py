@@ -35,9 +35,11 @@ def test_a_scenario_keeps_its_state_in_its_checkout(monkeypatch: pytest.MonkeyPa
     called = []
     monkeypatch.setattr(os, "execvpe", lambda *arguments: called.append(arguments))
     monkeypatch.setattr(os, "chdir", lambda _folder: None)
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--junitxml=/report.xml")
     scenario.main(["converge", "default"])
     ((program, command, env),) = called
     assert (program, command) == ("molecule", ["molecule", "converge", "--scenario-name", "default"])
+    assert env["PYTEST_ADDOPTS"] == "--junitxml=/report.xml", "the gates count the tests by it"
     assert env["MOLECULE_EPHEMERAL_DIRECTORY"] == str(CACHE / "molecule" / "default")
 
 
