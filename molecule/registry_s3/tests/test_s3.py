@@ -67,8 +67,9 @@ def test_what_is_deleted_is_collected_and_the_rest_stays(s3: Any, ci: Any, prima
 
 def test_the_keys_are_where_root_alone_can_read_them(primary: Any) -> None:
     found = primary.run(f"grep -rl {SECRET} /etc/dockmirror /var/lib/dockmirror /var/log").stdout.split()
-    assert found == ["/etc/dockmirror/registry/instance/registry/config.yml"]
-    assert primary.check_output(f"stat -c '%a %U' {found[0]}") == "600 root"
+    folder = "/etc/dockmirror/registry/instance/registry"
+    assert sorted(found) == [f"{folder}/config.yml", f"{folder}/read-only.yml"]
+    assert set(primary.check_output(f"stat -c '%a %U' {' '.join(found)}").splitlines()) == {"600 root"}
     for command in ("ps -eo args", "docker inspect dockmirror-registry", "docker logs dockmirror-registry 2>&1"):
         assert SECRET not in primary.check_output(command)
 
