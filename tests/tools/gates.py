@@ -122,7 +122,7 @@ def all_gates() -> list[Gate]:
             f"molecule-{name}",
             "molecule",
             [python("-m", "tests.tools.scenario", "test", name)],
-            timeout=25 * MINUTE,
+            timeout=40 * MINUTE,
             pytest=True,
             cleanup=python("-m", "tests.tools.scenario", "destroy", name),
             beside_others=True,

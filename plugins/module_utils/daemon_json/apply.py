@@ -427,9 +427,11 @@ class _Run:
             names = needs.all
         else:
             attributes = engine.reload(self.daemon, self.request.timeout)
-            engine.refresh(self.daemon)
             # The step that turns live-restore on ahead of a restart promises nothing else.
             names = [plan.LIVE_RESTORE] if self.result.action == RESTART else names
+            engine.settle(
+                self.daemon, lambda info: not running.drifted(names, stage.values, info), self.request.timeout
+            )
             unlike = running.unlike(names, stage.values, attributes, self.daemon.info)
         wrong = sorted({*unlike, *running.drifted(names, stage.values, self.daemon.info)})
         if wrong:

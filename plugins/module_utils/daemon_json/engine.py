@@ -13,7 +13,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,8 @@ from ansible_collections.dockmirror.fleet.plugins.module_utils.engine_api import
 # A restarted daemon has to stay the same process, and answer, for this long: one that dies on its configuration after
 # it has told systemd that it is ready does so within a second.
 SETTLE_SECONDS = 3.0
+# After its reload event a daemon swaps settings in memory; this bounds the wait on a machine that is very busy.
+RELOAD_SETTLE_SECONDS = 5.0
 POLL_SECONDS = 0.2
 
 _PROPERTIES = ("LoadState", "ActiveState", "SubState", "MainPID", "ExecStart", "Environment", "EnvironmentFiles")
@@ -222,6 +224,24 @@ def stop(unit: str, listening: bool) -> None:
 def same_process(daemon: Daemon) -> bool:
     """Whether the process that was found is still there."""
     return bool(daemon.identity) and _identity(daemon.pid) == daemon.identity
+
+
+def settle(daemon: Daemon, settled: Callable[[Mapping[str, Any]], bool], timeout: float) -> None:
+    """Read ``/info`` again until it is *settled*, for as long as a daemon may take after its reload event.
+
+    Engines from 25 on send that event before they swap the settings of registries (moby, daemon/reload.go: the event,
+    then ``Commit``), so the first ``/info`` after it may still show the old ones.
+
+    :param timeout: seconds, of which no more than `RELOAD_SETTLE_SECONDS` are spent; ``daemon.info`` is then the last
+        answer.
+    :raises DaemonError: the daemon does not answer.
+    """
+    deadline = time.monotonic() + min(timeout, RELOAD_SETTLE_SECONDS)
+    while True:
+        refresh(daemon)
+        if settled(daemon.info) or time.monotonic() >= deadline:
+            return
+        time.sleep(POLL_SECONDS)
 
 
 def refresh(daemon: Daemon) -> None:

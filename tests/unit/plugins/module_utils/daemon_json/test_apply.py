@@ -47,6 +47,7 @@ class World:
         self.on_restart: Callable[[dict[str, Any]], None] = lambda _values: None
         self.complaint = ""
         self.deaf = False
+        self.stale_answers = 0
 
     def write(self, values: dict[str, Any] | None = None, text: str | None = None) -> None:
         self.path.write_text(json.dumps(values) if text is None else text)
@@ -108,7 +109,10 @@ class World:
         return self.find(daemon.unit, timeout)
 
     def refresh(self, daemon: engine.Daemon) -> None:
-        daemon.info = self.info
+        if self.stale_answers:
+            self.stale_answers -= 1
+        else:
+            daemon.info = self.info
 
     def request(self, **arguments: Any) -> Request:
         return replace(Request(config={}, path=str(self.path), state_directory=str(self.state), timeout=1), **arguments)
@@ -256,6 +260,13 @@ def test_settings_of_others_that_come_into_effect_too_are_named(world: World) ->
     world.write({"debug": True})
     done = world.run(config=MIRROR)
     assert done.warnings == ["debug: what the file already said was not in effect yet; now it is"]
+
+
+def test_a_daemon_that_swaps_its_settings_after_the_event_is_waited_for(world: World) -> None:
+    world.stale_answers = 2
+    done = world.run(config=MIRROR)
+    assert done.changed
+    assert done.effective["registry-mirrors"] == MIRROR["registry-mirrors"]
 
 
 def test_a_reload_that_does_not_take_is_rolled_back(world: World) -> None:
