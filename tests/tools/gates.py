@@ -9,7 +9,7 @@
 A gate that needs a program which this machine cannot have is skipped, and the summary says so.
 
 A gate that fails does not stop the others: the summary at the end tells the whole story. The exit code is 0 only when
-every gate passed. The scenarios, which wait for their hosts most of the time, run two at a time. The last line counts
+every gate passed. The scenarios, which wait for their hosts most of the time, run three at a time. The last line counts
 tests: each test of pytest, and each gate that is not a run of pytest as one.
 """
 
@@ -41,7 +41,7 @@ CAUSE_LINES = 20
 # How Ansible, pytest, molecule and ansible-test begin a line that says what failed.
 CAUSE = re.compile(r"\[ERROR\]|fatal: |FAILED |E   |CRITICAL|ERROR: |FATAL: |lab: ")
 MINUTE = 60.0
-AT_A_TIME = 2
+AT_A_TIME = 3
 REPORT = Lock()
 RUNNING: set[subprocess.Popen[bytes]] = set()
 
@@ -89,6 +89,11 @@ def python(*arguments: str) -> list[str]:
     return [sys.executable, *arguments]
 
 
+def size_of_tests(scenario: str) -> int:
+    """Bytes of the tests of a scenario."""
+    return sum(path.stat().st_size for path in (ROOT / "molecule" / scenario / "tests").glob("*.py"))
+
+
 def all_gates() -> list[Gate]:
     """Every gate, from quick to slow."""
     gates = [
@@ -128,7 +133,8 @@ def all_gates() -> list[Gate]:
             beside_others=True,
             hosts=host_groups(name),
         )
-        for name in scenarios()
+        # The longest first, so that none of them runs alone at the end; the size of its tests is measure enough.
+        for name in sorted(scenarios(), key=size_of_tests, reverse=True)
     ]
     return gates
 

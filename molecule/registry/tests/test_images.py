@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 
 from tests.lab import registryimage
-
-from .conftest import (
+from tests.lab.registry_fleet import (
     CA,
     CI,
     CI_PASSWORD,

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from tests.lab import testing
-
-from .conftest import (
+from tests.lab.registry_fleet import (
     CA,
     CI,
     CLIENTS,

@@ -16,8 +16,7 @@ import pytest
 import yaml
 
 from tests.lab import testing
-
-from .conftest import CI_PASSWORD, CLIENTS, PRODUCTION_PASSWORD, REGISTRY, ROOT, login
+from tests.lab.registry_fleet import CI_PASSWORD, CLIENTS, PRODUCTION_PASSWORD, REGISTRY, ROOT, login
 
 DOCUMENT = (ROOT / "docs/pipelines.md").read_text()
 IMAGE = f"{REGISTRY}/team/app"

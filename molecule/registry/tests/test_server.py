@@ -9,7 +9,7 @@ import json
 import shlex
 from typing import Any
 
-from .conftest import (
+from tests.lab.registry_fleet import (
     CI_PASSWORD,
     CI_USER,
     PRODUCTION_PASSWORD,

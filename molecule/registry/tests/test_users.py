@@ -11,9 +11,7 @@ from typing import Any
 import pytest
 
 from tests.lab import testing
-from tests.lab.run import wait_until
-
-from .conftest import (
+from tests.lab.registry_fleet import (
     CA,
     CI,
     CI_PASSWORD,
@@ -33,6 +31,7 @@ from .conftest import (
     set_users,
     users,
 )
+from tests.lab.run import wait_until
 
 ACCEPT = "Accept: application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
 WRONG = {"name": "ci", "password": "wrong"}

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from tests.lab.registry_fleet import CI_USER, ROOT, ask, green, image
 from tests.lab.run import wait_until
 
-from .conftest import CI_USER, SCENARIO, ask, green, image
 from .maintenance import GC, HOLD, LOCK, STATE, Storm, in_service, result, storm
 
-PLAYBOOK = str(SCENARIO / "gc.yml")
+PLAYBOOK = str(ROOT / "molecule/registry_operations/gc.yml")
 
 
 def delete(host: Any, repository: str, tag: str) -> dict[str, Any]:

@@ -15,9 +15,7 @@ from typing import Any
 import pytest
 
 from tests.lab import testing
-from tests.lab.run import wait_until
-
-from .conftest import (
+from tests.lab.registry_fleet import (
     CI,
     CI_USER,
     CLIENTS,
@@ -30,6 +28,7 @@ from .conftest import (
     play,
     set_users,
 )
+from tests.lab.run import wait_until
 
 VARIABLES = {"docker_clients_group": "registry_clients", "rollout_batches": [1, "100%"]}
 GROUP = ("-e", json.dumps(VARIABLES))
@@ -84,16 +83,26 @@ def pulling(name: str, image: str) -> Iterator[Callable[[], list[str]]]:
         wait_until(lambda: host.file("/tmp/pull.done").exists, 30, "the end of pulling")
 
 
-@pytest.fixture(autouse=True)
-def onboarded(app: str) -> Iterator[None]:
-    """Clients with the passwords of the inventory, before; everything as the other tests want it, afterwards."""
+def onboard() -> None:
+    """Everybody has the passwords of the inventory."""
     set_users(CI_USER, PRODUCTION_USER)
     green("dockmirror.fleet.onboard", *GROUP)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def onboarded(app: str) -> None:
+    """Clients that are logged in."""
+    onboard()
+
+
+@pytest.fixture
+def changed() -> Iterator[None]:
+    """For a test that changes passwords: the others find those of the inventory."""
     yield
-    set_users(CI_USER, PRODUCTION_USER)
-    green("dockmirror.fleet.onboard", *GROUP)
+    onboard()
 
 
+@pytest.mark.usefixtures("changed")
 def test_no_pull_fails_while_passwords_change(app: str) -> None:
     with ExitStack() as stack:
         logs = [stack.enter_context(pulling(name, app)) for name in CLIENTS]
@@ -120,6 +129,7 @@ def test_check_mode_predicts_and_changes_nothing() -> None:
     assert accepts(PRODUCTION_USER)
 
 
+@pytest.mark.usefixtures("changed")
 def test_a_client_that_fails_keeps_the_old_password_and_another_run_finishes() -> None:
     sick = testing.host(CLIENTS[1])
     sick.check_output("mv /home/deploy /home/deploy.away")
@@ -138,6 +148,7 @@ def test_a_client_that_fails_keeps_the_old_password_and_another_run_finishes() -
     assert not accepts(PRODUCTION_USER)
 
 
+@pytest.mark.usefixtures("changed")
 def test_a_client_outside_of_the_limit_or_out_of_reach_keeps_the_old_password() -> None:
     done = rotate(*given(NEW), "--limit", f"{HOST},{CLIENTS[0]}")
     said = " ".join(done.output.split())
@@ -170,6 +181,7 @@ def stored(directory: Path) -> dict[str, Any]:
     return {**PRODUCTION_USER, "password": (directory / "production").read_text().strip()}
 
 
+@pytest.mark.usefixtures("changed")
 def test_generated_passwords_are_kept_and_an_interrupted_rotation_goes_on_with_them(tmp_path: Path) -> None:
     directory = tmp_path / "passwords"
     options = generated(directory)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.lab import testing
+from tests.lab.registry_fleet import CLIENTS, HOST, USERS_FILE, green, image, login, play
 from tests.lab.run import wait_until
 
-from .conftest import CLIENTS, HOST, USERS_FILE, green, image, login, play
 from .maintenance import COMMAND, STATE, Storm, digests, in_service, result, storm
 
 REPOSITORY = "/srv/backup/registry"

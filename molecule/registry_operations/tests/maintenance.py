@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.lab import testing
+from tests.lab.registry_fleet import CA, CI, CI_PASSWORD, CI_USER, HOST, ROOT, URL, ask
 from tests.lab.run import docker, wait_until
-
-from .conftest import CA, CI, CI_PASSWORD, CI_USER, HOST, ROOT, URL, ask
 
 STATE = "/var/lib/dockmirror/registry-maintenance"
 HOLD = "/run/dockmirror/registry-read-only"
