@@ -10,16 +10,12 @@ import os
 import shutil
 import socket
 import ssl
-import subprocess
 import sys
 import time
-from pathlib import Path
 
-import yaml
-
-from tests.lab import artefacts, engine, fleet, hostimage, paths, preflight, registryimage, state
+from tests.lab import artefacts, deployment, engine, fleet, hostimage, paths, preflight, state
 from tests.lab.platforms import Platform
-from tests.lab.run import LabError, docker, say, step, wait_until
+from tests.lab.run import LabError, docker, say, wait_until
 from tests.lab.summary import Proof, askers, served_lines, table
 
 NAME = "m-demo"
@@ -34,44 +30,6 @@ IMAGE = "alpine"
 REPOSITORY = "library/alpine"
 HUB_LOG = "/var/log/nginx/hub.log"
 MIRROR_LOG = "/var/log/dockmirror/access.json"
-
-
-def inventory(hosts: list[fleet.Host], ca_file: Path, archive: Path, version: str) -> dict[str, object]:
-    """The inventory an operator would write, plus how to reach the hosts and where the lab's images are."""
-    groups: dict[str, object] = {}
-    for group in dict.fromkeys(name for host in hosts for name in host.groups):
-        members = {host.name: {"ansible_host": host.container} for host in hosts if group in host.groups}
-        groups[group] = {"hosts": members}
-    reach = {"ansible_connection": "community.docker.docker", "ansible_python_interpreter": "/usr/bin/python3"}
-    mirrors = {
-        "mirror_registry_version": version,
-        "mirror_registry_image_archive": str(archive),
-        "mirror_upstreams": [{"name": "docker.io", "ca_file": str(ca_file)}],
-    }
-    groups["mirrors"] = {**groups["mirrors"], "vars": mirrors}  # type: ignore[dict-item]
-    return {"all": {"vars": reach, "children": groups}}
-
-
-def deploy(hosts: list[fleet.Host]) -> None:
-    """Run the collection's own site playbook over the fleet, as an operator would."""
-    folder = paths.fleet_dir(NAME)
-    version = registryimage.newest()
-    archive = paths.IMAGES / registryimage.versions()[version]["archive"]
-    file = folder / "inventory" / "hosts.yml"
-    file.parent.mkdir(exist_ok=True)
-    content = inventory(hosts, folder / "pki" / "ca.crt", archive, version)
-    file.write_text(yaml.safe_dump(content, explicit_start=True, sort_keys=False))
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(file), "playbooks/site.yml"]
-    say(f"registry {version} ({registryimage.versions()[version]['source']}), inventory {file}")
-    with step("ansible-playbook playbooks/site.yml"):
-        done = subprocess.run(
-            command,
-            cwd=paths.CHECKOUT,
-            env={**os.environ, "ANSIBLE_CONFIG": str(paths.CHECKOUT / "ansible.cfg")},
-            check=False,
-        )
-    if done.returncode != 0:
-        raise LabError(f"the deployment failed (exit code {done.returncode}); its messages are above")
 
 
 def prove(client: fleet.Host, mirror: fleet.Host, hub: fleet.Host, known: dict[str, str]) -> Proof:
@@ -133,7 +91,7 @@ def up() -> None:
     engine.up()
     artefacts.build(dict.fromkeys(platform.image for platform in PLATFORMS))
     hosts = fleet.up(NAME, PLATFORMS)
-    deploy(hosts)
+    deployment.deploy(NAME, hosts)
     hub, mirror, *clients = hosts
     known = {host.address: host.name for host in hosts}
     proofs = [prove(client, mirror, hub, known) for client in clients]
