@@ -102,6 +102,7 @@ def test_a_registry_with_images_is_not_overwritten(server: Any, raged: Storm) ->
     assert done.code != 0
     assert "is not empty" in done.output
     assert "registry_restore_overwrite: true" in done.output
+    assert done.changed == 0
     assert in_service(server)
 
 
