@@ -9,11 +9,8 @@ The scenarios `registry` and `registry_operations` run on such a fleet; their co
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +18,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.lab import testing
+from tests.lab import playbooks, testing
 from tests.lab.run import wait_until
+from tests.tools.ansible import Done
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "registry.example.test"
@@ -40,48 +38,24 @@ CI_USER = {"name": "ci", "password": CI_PASSWORD, "role": "push"}
 PRODUCTION_USER = {"name": "production", "password": PRODUCTION_PASSWORD, "role": "pull"}
 
 
-class Play(NamedTuple):
-    """What came of a playbook run."""
-
-    code: int
-    output: str
-
-    @property
-    def changed(self) -> int:
-        return sum(map(int, re.findall(r"^\S+ +: ok=.* changed=(\d+)", self.output, re.MULTILINE)))
+def play(name: str, *options: str) -> Done:
+    """Run a playbook over the fleet; results are printed as an operator sees them."""
+    return playbooks.play(name, *options, results="yaml")
 
 
-def play(name: str, *options: str) -> Play:
-    """Run a playbook over the fleet, as an operator would."""
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent), name, *options),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "false"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Play(done.returncode, done.stdout + done.stderr)
-
-
-def green(name: str, *options: str) -> Play:
+def green(name: str, *options: str) -> Done:
     """Run a playbook that has to succeed."""
-    done = play(name, *options)
-    assert done.code == 0, done.output
-    return done
+    return playbooks.green(name, *options, results="yaml")
 
 
-def set_users(*users: dict[str, str], **settings: Any) -> Play:
+def set_users(*users: dict[str, str], **settings: Any) -> Done:
     """Let the registry have these users, and nobody else."""
     variables = {"registry_users": list(users), **settings}
     return green(str(ROOT / "molecule/shared/registry_users.yml"), "--diff", "-e", json.dumps(variables))
 
 
 @contextmanager
-def users(*users: dict[str, str], **settings: Any) -> Iterator[Play]:
+def users(*users: dict[str, str], **settings: Any) -> Iterator[Done]:
     """While it lasts, the registry has these users."""
     done = set_users(*users, **settings)
     try:

@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.lab import testing
 from tests.lab.run import wait_until
+from tests.tools.ansible import ansible
 
 DAEMON_JSON = "/etc/docker/daemon.json"
 INFO = "curl --silent --unix-socket /run/docker.sock http://localhost/info"
@@ -60,27 +57,14 @@ class Engines:
 
     def raw(self, *, check: bool = False, verbose: bool = False, **arguments: Any) -> tuple[Results, str]:
         """Also everything that ansible printed."""
-        command = [
-            str(Path(sys.executable).parent / "ansible"),
-            "-i",
-            os.environ["MOLECULE_INVENTORY_FILE"],
-            "engines",
-            "--module-name",
-            "dockmirror.fleet.daemon_json",
-            "--args",
-            json.dumps(arguments),
-            "--diff",
-        ]
-        command += ["--check"] if check else []
-        command += ["-vvv"] if verbose else []
-        environment = {**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_FORCE_COLOR": "false"}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-        answers = {}
-        for found in re.finditer(r"^(\S+) \| (\w+!?) => (?={)", done.stdout, re.MULTILINE):
-            answers[found.group(1)] = json.JSONDecoder().raw_decode(done.stdout[found.end() :])[0]
-            answers[found.group(1)]["failed"] = found.group(2) == "FAILED!"
-        assert set(answers) == set(self.names), done.stdout + done.stderr
-        return answers, done.stdout + done.stderr
+        options = [*(["--check"] if check else []), *(["-vvv"] if verbose else [])]
+        done = ansible(
+            *("-i", os.environ["MOLECULE_INVENTORY_FILE"], "engines", "--diff", *options),
+            *("-m", "dockmirror.fleet.daemon_json", "-a", json.dumps(arguments)),
+            program="ansible",
+        )
+        assert set(done.results) == set(self.names), done.output
+        return done.results, done.output
 
     def ok(self, **arguments: Any) -> Results:
         """Results of a call that has to succeed everywhere."""

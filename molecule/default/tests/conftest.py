@@ -5,64 +5,16 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from tests.lab import testing
 
-ROOT = Path(__file__).resolve().parents[3]
 MIRROR = "mirror.example.test"
 GATEWAY = "dockmirror-gateway"
 CLIENTS = ["client1.example.test", "client2.example.test"]
 DAEMON_JSON = "/etc/docker/daemon.json"
-
-
-class Play(NamedTuple):
-    """What came of a playbook run: its exit code, its output, and for each host the failure message, if any."""
-
-    code: int
-    output: str
-    failures: dict[str, str]
-
-    @property
-    def changed(self) -> int:
-        return sum(map(int, re.findall(r"^\S+ +: ok=.* changed=(\d+)", self.output, re.MULTILINE)))
-
-
-def play(name: str, *options: str) -> Play:
-    """Run the collection's playbook *name* over the fleet, as an operator would."""
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent), f"dockmirror.fleet.{name}", *options),
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
-            "ANSIBLE_FORCE_COLOR": "false",  # molecule forces it
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    output = done.stdout + done.stderr
-    failures = re.findall(r"^fatal: \[(\S+)\]: \S+ => (.*(?:\n .*)*)", output, re.MULTILINE)
-    return Play(done.returncode, output, dict(failures))
-
-
-def green(name: str, *options: str) -> Play:
-    """Run a playbook that has to succeed."""
-    done = play(name, *options)
-    assert done.code == 0, done.output
-    return done
 
 
 def running_mirrors(client: Any) -> str:

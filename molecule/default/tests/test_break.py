@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.lab import testing
+from tests.lab.playbooks import green, play
 from tests.lab.run import wait_until
 
-from .conftest import CLIENTS, DAEMON_JSON, GATEWAY, MIRROR, can_pull_probe, green, play, running_mirrors
+from .conftest import CLIENTS, DAEMON_JSON, GATEWAY, MIRROR, can_pull_probe, running_mirrors
 
 WELL, SICK = CLIENTS
 OURS = f"https://{MIRROR}/"

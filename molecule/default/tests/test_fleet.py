@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from tests.lab import testing
+from tests.lab.playbooks import green, play
 
-from .conftest import CLIENTS, DAEMON_JSON, GATEWAY, MIRROR, green, play, running_mirrors
+from .conftest import CLIENTS, DAEMON_JSON, GATEWAY, MIRROR, running_mirrors
 
 URL = f"https://{MIRROR}"
 

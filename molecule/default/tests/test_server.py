@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 from tests.lab import paths, testing
+from tests.lab.playbooks import green, play
 from tests.lab.run import docker, wait_until
 from tests.unit.plugins.module_utils.tls import Authority
 
-from .conftest import CLIENTS, GATEWAY, MIRROR, green, play
+from .conftest import CLIENTS, GATEWAY, MIRROR
 
 CLIENT = CLIENTS[0]
 CONTAINER = "dockmirror-mirror-docker-io"

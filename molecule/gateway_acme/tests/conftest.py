@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-import sys
 from pathlib import Path
-from typing import NamedTuple
+
+from tests.lab.playbooks import play
+from tests.tools.ansible import Done
 
 ROOT = Path(__file__).resolve().parents[3]
 MIRROR = "mirror.example.test"
@@ -18,34 +16,6 @@ ACME = "acme.example.test"
 CLIENT = "client1.example.test"
 
 
-class Play(NamedTuple):
-    """What came of a run: its exit code, its output, and how many tasks changed something."""
-
-    code: int
-    output: str
-
-    @property
-    def changed(self) -> int:
-        return sum(map(int, re.findall(r"^\S+ +: ok=.* changed=(\d+)", self.output, re.MULTILINE)))
-
-
-def converge(*options: str) -> Play:
+def converge(*options: str) -> Done:
     """Run this scenario's playbook again, as an operator would."""
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent), *options),
-            str(Path(__file__).parents[1] / "converge.yml"),
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
-            "ANSIBLE_FORCE_COLOR": "false",  # molecule forces it
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Play(done.returncode, done.stdout + done.stderr)
+    return play(str(Path(__file__).parents[1] / "converge.yml"), *options)

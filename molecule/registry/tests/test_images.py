@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +22,13 @@ from tests.lab.registry_fleet import (
     HOST,
     PRODUCTION_PASSWORD,
     REGISTRY,
-    ROOT,
     URL,
     ask,
     green,
     image,
     play,
 )
+from tests.tools.ansible import ansible
 
 NAME = "team/pruned"
 LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -44,26 +42,8 @@ def module(name: str, **arguments: Any) -> dict[str, Any]:
     """Run a module on the CI host, as a pipeline does; gives its result with the key ``failed``."""
     connection = {"url": URL, "username": "ci", "password": CI_PASSWORD, "ca_file": CA}
     inventory = str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent)
-    done = subprocess.run(
-        [
-            *(str(Path(sys.executable).with_name("ansible")), "-i", inventory, CI, "-m", f"dockmirror.fleet.{name}"),
-            *("-a", json.dumps({**connection, **arguments})),
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
-            "ANSIBLE_FORCE_COLOR": "false",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    found = re.search(rf"^{re.escape(CI)} \| (\S+) => (\{{.*\}})", done.stdout, re.DOTALL | re.MULTILINE)
-    assert found, done.stdout + done.stderr
-    result: dict[str, Any] = json.loads(found[2])
-    return {**result, "failed": found[1] == "FAILED!"}
+    values = json.dumps({**connection, **arguments})
+    return ansible("-i", inventory, CI, "-m", f"dockmirror.fleet.{name}", "-a", values, program="ansible").results[CI]
 
 
 def accept(*types: str) -> list[str]:
@@ -122,12 +102,12 @@ def test_a_user_who_may_only_pull_cannot_delete(pushed: dict[str, str]) -> None:
 def test_prune(pushed: dict[str, str], ci: Any, client: Any, server: Any) -> None:
     """Runs once for each production host; the first time there is something to prune."""
     before = set(module("registry_info", repositories=[NAME], details="tags")["repositories"][0]["tags"])
-    planned = green("dockmirror.fleet.prune", "--check", "--diff", "-l", HOST, "-e", RULES)
+    planned = green("prune", "--check", "--diff", "-l", HOST, "-e", RULES)
     assert set(re.findall(rf"^-{NAME}:(\S+) sha256:", planned.output, re.MULTILINE)) == before - set(KEPT)
     assert ask(ci, f"/v2/{NAME}/tags/list", CI_USER).status == 200
     assert set(json.loads(ask(ci, f"/v2/{NAME}/tags/list", CI_USER).body)["tags"]) == before, "nothing changed yet"
 
-    done = green("dockmirror.fleet.prune", "-l", HOST, "-e", RULES)
+    done = green("prune", "-l", HOST, "-e", RULES)
     assert bool(done.changed) == (before != set(KEPT)), done.output
     assert json.loads(ask(ci, f"/v2/{NAME}/tags/list", CI_USER).body)["tags"] == KEPT
     for tag in ("mr-2", "mr-part", "mr-multi"):
@@ -136,12 +116,12 @@ def test_prune(pushed: dict[str, str], ci: Any, client: Any, server: Any) -> Non
     client.check_output(f"docker pull -q {REGISTRY}/{NAME}:v1")
     client.check_output(f"docker rmi {REGISTRY}/{NAME}:v1 && docker pull -q {REGISTRY}/{NAME}@{pushed['v1']}")
 
-    again = green("dockmirror.fleet.prune", "-l", HOST, "-e", RULES)
+    again = green("prune", "-l", HOST, "-e", RULES)
     assert again.changed == 0, again.output
 
 
 def test_prune_does_not_empty_a_repository(pushed: dict[str, str]) -> None:
     rules = json.dumps({"registry_retention": [{"repositories": [NAME], "delete_tags": ["**"]}]})
-    refused = play("dockmirror.fleet.prune", "-l", HOST, "-e", rules)
+    refused = play("prune", "-l", HOST, "-e", rules)
     assert refused.code != 0
     assert f"Every tag would be deleted of {NAME} (rule 1). Nothing was deleted anywhere." in refused.output

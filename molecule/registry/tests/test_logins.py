@@ -21,13 +21,13 @@ from tests.lab.registry_fleet import (
     PRODUCTION_PASSWORD,
     PRODUCTION_USER,
     REGISTRY,
-    Play,
     green,
     login,
     play,
     set_users,
     users,
 )
+from tests.tools.ansible import Done
 
 GROUP = ("-e", json.dumps({"docker_clients_group": "registry_clients", "rollout_batches": ["100%"]}))
 ONE = ("--limit", CLIENTS[0])
@@ -47,17 +47,17 @@ esac
 """
 
 
-def onboard(*options: str) -> Play:
-    return green("dockmirror.fleet.onboard", *GROUP, *options)
+def onboard(*options: str) -> Done:
+    return green("onboard", *GROUP, *options)
 
 
-def offboard(*options: str) -> Play:
-    return green("dockmirror.fleet.offboard", *GROUP, *options)
+def offboard(*options: str) -> Done:
+    return green("offboard", *GROUP, *options)
 
 
 def refused(*options: str) -> str:
     """A run of onboard that has to fail; its output without line breaks."""
-    done = play("dockmirror.fleet.onboard", *GROUP, *options)
+    done = play("onboard", *GROUP, *options)
     assert done.code != 0, done.output
     return " ".join(done.output.split())
 
@@ -105,7 +105,7 @@ def host() -> Any:
 
 
 def test_check_predicts_and_touches_nothing() -> None:
-    done = green("dockmirror.fleet.onboard", *GROUP, "--check", "--diff")
+    done = green("onboard", *GROUP, "--check", "--diff")
     assert f"{REGISTRY}: production, new password" in done.output
     assert PRODUCTION_PASSWORD not in done.output
     for name in CLIENTS:
@@ -135,7 +135,7 @@ def test_no_password_is_shown_anywhere() -> None:
     )
     try:
         done = onboard(*ONE, "--diff", "-vvv")
-        done = Play(done.code, done.output + green("dockmirror.fleet.verify", *GROUP, *ONE, "-vvv").output)
+        done = Done(done.code, done.output + green("verify", *GROUP, *ONE, "-vvv").output)
     finally:
         target.check_output("touch /tmp/ps.stop")
     seen = target.check_output("cat /var/tmp/ps.log")
@@ -150,13 +150,13 @@ def test_no_password_is_shown_anywhere() -> None:
 
 def test_verify_tries_what_is_stored() -> None:
     target = testing.host(CLIENTS[0])
-    assert "changed=0" in green("dockmirror.fleet.verify", *GROUP).output
+    assert "changed=0" in green("verify", *GROUP).output
     target.check_output(f"su deploy -c 'docker logout {REGISTRY}'")
-    done = play("dockmirror.fleet.verify", *GROUP)
+    done = play("verify", *GROUP)
     assert done.code != 0
     assert f"The user deploy has no login to {REGISTRY}" in " ".join(done.output.split())
     assert onboard(*ONE).changed == 1
-    green("dockmirror.fleet.verify", *GROUP)
+    green("verify", *GROUP)
 
 
 def test_a_changed_password_is_picked_up_and_a_wrong_one_changes_nothing(app: str) -> None:

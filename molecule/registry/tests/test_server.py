@@ -58,7 +58,7 @@ def test_a_second_run_keeps_the_secret_and_shows_no_password(server: Any) -> Non
         "> /var/tmp/ps.log) > /dev/null 2>&1 < /dev/null &"
     )
     try:
-        done = green("dockmirror.fleet.registry", "--diff", "-vvv")
+        done = green("registry", "--diff", "-vvv")
     finally:
         server.check_output("touch /tmp/ps.stop")
     assert done.changed == 0, done.output

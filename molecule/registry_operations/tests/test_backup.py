@@ -31,7 +31,7 @@ def restic(server: Any, *arguments: str) -> Any:
 def raged(server: Any, trust: None) -> Storm:
     """A storm during which a backup was made."""
     with storm("backup") as found:
-        assert green("dockmirror.fleet.backup").changed == 1
+        assert green("backup").changed == 1
     return found
 
 
@@ -76,9 +76,9 @@ def test_secrets_are_for_root_alone(server: Any) -> None:
 
 def test_a_second_backup_adds_next_to_nothing_and_takes_no_full_copy(server: Any, ci: Any, raged: Storm) -> None:
     ci.check_output(f"docker push -q {image(ci, 'team/increment:1', kib=2048)}")
-    green("dockmirror.fleet.backup")
+    green("backup")
     assert result("backup")["bytes_added"] > 2_000_000
-    green("dockmirror.fleet.backup")
+    green("backup")
     assert result("backup")["bytes_added"] < 500_000
     assert len(json.loads(restic(server, "snapshots", "--json"))) == result("backup")["snapshots"]
 
@@ -86,7 +86,7 @@ def test_a_second_backup_adds_next_to_nothing_and_takes_no_full_copy(server: Any
 def test_a_backup_that_fails_says_why_and_is_seen(server: Any, raged: Storm) -> None:
     server.check_output(f"mv {REPOSITORY}/keys /srv/backup/keys && mkdir {REPOSITORY}/keys")
     try:
-        done = play("dockmirror.fleet.backup")
+        done = play("backup")
     finally:
         server.check_output(f"rmdir {REPOSITORY}/keys && mv /srv/backup/keys {REPOSITORY}/keys")
     assert done.code != 0
@@ -98,7 +98,7 @@ def test_a_backup_that_fails_says_why_and_is_seen(server: Any, raged: Storm) -> 
 
 
 def test_a_registry_with_images_is_not_overwritten(server: Any, raged: Storm) -> None:
-    done = play("dockmirror.fleet.restore")
+    done = play("restore")
     assert done.code != 0
     assert "is not empty" in done.output
     assert "registry_restore_overwrite: true" in done.output
@@ -109,14 +109,14 @@ def test_a_registry_with_images_is_not_overwritten(server: Any, raged: Storm) ->
 def test_the_drill(server: Any, ci: Any, app: str, raged: Storm) -> None:
     client = testing.host(CLIENTS[0])
     ci.check_output(f"docker push -q {image(ci, 'team/big:1', kib=100 * 1024)}")
-    green("dockmirror.fleet.backup")
+    green("backup")
     before = digests(ci)
     certificate, users = server.file(CERTIFICATE).md5sum, server.file(USERS_FILE).md5sum
 
     server.check_output("docker rm --force dockmirror-registry")
     server.check_output("systemctl stop dockmirror-gateway dockmirror-auth.socket")
     server.check_output("rm -rf /etc/dockmirror /var/lib/dockmirror /usr/local/lib/dockmirror")
-    done = green("dockmirror.fleet.restore")
+    done = green("restore")
     assert PASSWORD not in done.output
 
     assert digests(ci) == before
@@ -126,7 +126,7 @@ def test_the_drill(server: Any, ci: Any, app: str, raged: Storm) -> None:
     client.check_output(f"docker image rm -f {app}; docker pull -q {app}")
     found = result("restore")
     assert (found["ok"], found["tags"]) == (True, len(before))
-    assert green("dockmirror.fleet.registry").changed == 0
+    assert green("registry").changed == 0
 
 
 def test_a_restore_that_is_killed_changes_nothing_and_can_be_run_again(server: Any, ci: Any, raged: Storm) -> None:
@@ -138,15 +138,13 @@ def test_a_restore_that_is_killed_changes_nothing_and_can_be_run_again(server: A
     server.check_output(f"{COMMAND} repair")
     assert in_service(server)
     assert result("restore")["error"] == "It was killed."
-    green("dockmirror.fleet.restore")
+    green("restore")
     assert digests(ci) == before
     assert server.check_output(f"ls -A {DATA}") == "docker"
 
 
 def test_a_snapshot_that_does_not_exist(raged: Storm) -> None:
-    done = play(
-        "dockmirror.fleet.restore", "-e", "registry_restore_snapshot=deadbeef", "-e", "registry_restore_overwrite=true"
-    )
+    done = play("restore", "-e", "registry_restore_snapshot=deadbeef", "-e", "registry_restore_overwrite=true")
     assert done.code != 0
     assert "There is no snapshot deadbeef of this registry. The last ones are:" in done.output
 

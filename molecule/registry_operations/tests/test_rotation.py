@@ -22,21 +22,21 @@ from tests.lab.registry_fleet import (
     HOST,
     PRODUCTION_USER,
     USERS_FILE,
-    Play,
     ask,
     green,
     play,
     set_users,
 )
 from tests.lab.run import wait_until
+from tests.tools.ansible import Done
 
 VARIABLES = {"docker_clients_group": "registry_clients", "rollout_batches": [1, "100%"]}
 GROUP = ("-e", json.dumps(VARIABLES))
 NEW = [{**CI_USER, "password": "new-ci-Pa55word"}, {**PRODUCTION_USER, "password": "new-production-Pa55word"}]
 
 
-def rotate(*options: str) -> Play:
-    return play("dockmirror.fleet.rotate_credentials", *GROUP, *options)
+def rotate(*options: str) -> Done:
+    return play("rotate_credentials", *GROUP, *options)
 
 
 def given(users: list[dict[str, str]]) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ def pulling(name: str, image: str) -> Iterator[Callable[[], list[str]]]:
 def onboard() -> None:
     """Everybody has the passwords of the inventory."""
     set_users(CI_USER, PRODUCTION_USER)
-    green("dockmirror.fleet.onboard", *GROUP)
+    green("onboard", *GROUP)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.tools.ansible import ansible
 from tests.unit.plugins.module_utils.tls import Authority
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -101,24 +99,11 @@ def play(
     (directory / "hosts.yml").write_text(json.dumps(inventory))
     (directory / "play.yml").write_text(PLAYBOOK.format(entry=entry))
     (directory / "variables.json").write_text(json.dumps(variables))
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", str(directory / "hosts.yml"), "-e", f"@{directory}/variables.json", *options),
-            playbook or str(directory / "play.yml"),
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
-            "ANSIBLE_NOCOLOR": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
+    done = ansible(
+        *("-i", str(directory / "hosts.yml"), "-e", f"@{directory}/variables.json", *options),
+        playbook or str(directory / "play.yml"),
     )
-    return done.returncode == 0, done.stdout + done.stderr
+    return done.code == 0, done.output
 
 
 @pytest.fixture

@@ -6,16 +6,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.tools.stage import ROOT
+from tests.tools.ansible import ansible
 from tests.unit.roles.test_gateway_templates import PLAY
 
 REGISTRY = {
@@ -46,18 +42,8 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     directory = tmp_path_factory.mktemp("gateway")
     (directory / "play.yml").write_text(json.dumps(PLAY))
     (directory / "hosts.yml").write_text(json.dumps({"all": {"hosts": HOSTS, "vars": {"output": str(directory)}}}))
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", str(directory / "hosts.yml"), "-e", json.dumps(EXTRA), str(directory / "play.yml")),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = ansible("-i", str(directory / "hosts.yml"), "-e", json.dumps(EXTRA), str(directory / "play.yml"))
+    assert done.code == 0, done.output
     return {name: (directory / name).read_text() for name in HOSTS}
 
 

@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.tools.ansible import ansible
 from tests.tools.stage import ROOT
 
 ROLE = ROOT / "roles/gateway"
@@ -77,18 +75,8 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     output.mkdir()
     (directory / "play.yml").write_text(json.dumps(PLAY))
     (directory / "hosts.yml").write_text(json.dumps({"all": {"hosts": HOSTS, "vars": {"output": str(output)}}}))
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", str(directory / "hosts.yml"), "-e", json.dumps(EXTRA), str(directory / "play.yml")),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = ansible("-i", str(directory / "hosts.yml"), "-e", json.dumps(EXTRA), str(directory / "play.yml"))
+    assert done.code == 0, done.output
     return {name: (output / name).read_text() for name in HOSTS}
 
 

@@ -6,15 +6,12 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.tools.ansible import ansible
 from tests.unit.plugins.module_utils.tls import Authority
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -136,27 +133,8 @@ def play(
         for group in groups
     }
     (directory / "hosts.yml").write_text(json.dumps(inventory))
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", str(directory / "hosts.yml"), *options, f"dockmirror.fleet.{playbook}"),
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
-            "ANSIBLE_NOCOLOR": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    output = done.stdout + done.stderr
-    failures: dict[str, str] = {}
-    for host, message in re.findall(r"^(?:fatal|failed): \[([a-z0-9-]+)\].*?=> (.*(?:\n .*)*)", output, re.MULTILINE):
-        failures[host] = failures.get(host, "") + message  # a loop fails with one message for each item
-    return output, failures
+    done = ansible("-i", str(directory / "hosts.yml"), *options, f"dockmirror.fleet.{playbook}")
+    return done.output, done.failures
 
 
 @pytest.mark.parametrize("host", BAD_INPUT)

@@ -6,16 +6,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.tools.stage import ROOT
+from tests.tools.ansible import ansible
 from tests.unit.plugins.module_utils.fake_registry import FakeRegistry
 from tests.unit.plugins.module_utils.http_services import serving
 
@@ -44,25 +42,8 @@ def prune(directory: Path, hosts: dict[str, dict[str, Any]], *options: str) -> t
     """Apply the rules of each host; gives the output and the failure of each host."""
     (directory / "play.yml").write_text(PLAYBOOK)
     (directory / "hosts.yml").write_text(json.dumps({"registries": {"hosts": hosts}}))
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", str(directory / "hosts.yml"), *options, str(directory / "play.yml")),
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
-            "ANSIBLE_NOCOLOR": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    output = done.stdout + done.stderr
-    failures = re.findall(r"^(?:fatal|failed): \[([a-z0-9-]+)\].*?=> (.*(?:\n .*)*)", output, re.MULTILINE)
-    return output, dict(failures)
+    done = ansible("-i", str(directory / "hosts.yml"), *options, str(directory / "play.yml"))
+    return done.output, done.failures
 
 
 @pytest.fixture(scope="module")

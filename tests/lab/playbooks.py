@@ -1,0 +1,25 @@
+# Copyright: (c) 2026, dockmirror.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Playbooks, run by a test over the fleet of its scenario, as an operator would."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.tools.ansible import Done, ansible
+
+
+def play(name: str, *options: str, results: str = "json") -> Done:
+    """Run a playbook over the fleet: one of the collection's by its short name, or a file by its path."""
+    playbook = name if "/" in name else f"dockmirror.fleet.{name}"
+    inventory = str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent)
+    return ansible("-i", inventory, playbook, *options, results=results)
+
+
+def green(name: str, *options: str, results: str = "json") -> Done:
+    """Run a playbook that has to succeed."""
+    done = play(name, *options, results=results)
+    assert done.code == 0, done.output
+    return done
