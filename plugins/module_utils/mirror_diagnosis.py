@@ -21,7 +21,7 @@ import socket
 import ssl
 import threading
 import time
-from typing import Any, Callable, Mapping, NamedTuple, Tuple
+from typing import Any, Callable, Mapping, NamedTuple, Tuple, Union
 from urllib.parse import SplitResult
 
 from ansible_collections.dockmirror.fleet.plugins.module_utils.mirrors import port_of, split, without_credentials
@@ -86,18 +86,71 @@ class EngineView(NamedTuple):
         """The image store by name: C(containerd) or C(graphdriver)."""
         return "containerd" if self.containerd_store else "graphdriver"
 
+    @property
+    def reads_hosts_files(self) -> bool:
+        """Whether the engine reads C(certs.d/<registry>/hosts.toml) (docs/facts.md D12)."""
+        return self.containerd_store and _major(self.version) >= 28
+
+    @property
+    def title(self) -> str:
+        """What has the mirrors, for a sentence."""
+        return "running Docker daemon"
+
+    @property
+    def setting(self) -> str:
+        """The variable of the inventory that names the mirrors."""
+        return "docker_client_mirrors"
+
+    def trusted(self, certs_dir: str, authority: str) -> tuple[str, list[str]]:
+        """Where the CA of the mirror ``authority`` is looked for, and the files there."""
+        directory = os.path.join(certs_dir, self.trust_directory(authority))
+        return directory, sorted(glob.glob(os.path.join(glob.escape(directory), "*.crt")))
+
     def trust_directory(self, authority: str) -> str:
         """The directory below C(certs.d) in which this engine looks for the CA of the mirror ``authority``.
 
         Engine 28 and later with the containerd image store take that of C(docker.io) (measured with 28.5.2); engines
         with the graphdriver store, and 26 with either, take the mirror's own.
         """
-        return "docker.io" if self.containerd_store and _major(self.version) >= 28 else authority
+        return "docker.io" if self.reads_hosts_files else authority
 
     def proxy_for(self, parts: SplitResult) -> str:
         """The proxy through which the engine asks the mirror, or the empty string."""
         proxy = self.proxies.get(parts.scheme, "")
         return "" if not proxy or _goes_direct(parts.hostname or "", self.no_proxy) else proxy
+
+
+class RuntimeView(NamedTuple):
+    """How a runtime that is no Docker Engine with C(registry-mirrors) reaches its mirrors of one registry.
+
+    :ivar title: what has the mirrors, for a sentence.
+    :ivar setting: the variable of the inventory that names them.
+    :ivar mirrors: URLs of the mirrors, in order.
+    :ivar where: where the CA of the mirrors is named, and ``authorities`` the CA files for each mirror, as C(name) or
+        C(name:port).
+    """
+
+    title: str
+    setting: str
+    mirrors: list[str]
+    where: str
+    authorities: dict[str, list[str]]
+
+    @property
+    def insecure(self) -> list[str]:
+        """Registries whose certificates are not checked: none, the collection never asks for that."""
+        return []
+
+    def trusted(self, _certs_dir: str, authority: str) -> tuple[str, list[str]]:
+        """Where the CA of the mirror ``authority`` is looked for, and the files there."""
+        return self.where, self.authorities.get(authority, [])
+
+    def proxy_for(self, _parts: SplitResult) -> str:
+        """The proxy through which the runtime asks the mirror: not known."""
+        return ""
+
+
+View = Union[EngineView, RuntimeView]
 
 
 def engine_view(info: Mapping[str, Any]) -> EngineView:
@@ -114,7 +167,7 @@ def engine_view(info: Mapping[str, Any]) -> EngineView:
     )
 
 
-def examine(url: str, engine: EngineView, certs_dir: str, tag: str, timeout: float) -> Finding:
+def examine(url: str, engine: View, certs_dir: str, tag: str, timeout: float) -> Finding:
     """Walk the way to one mirror.
 
     :param url: the mirror as the daemon reports it.
@@ -127,7 +180,7 @@ def examine(url: str, engine: EngineView, certs_dir: str, tag: str, timeout: flo
         host, port = parts.hostname or "", port_of(parts)
     except ValueError as error:
         return Finding(
-            url, "url", f"it is not a valid URL ({error})", "Correct docker_client_mirrors and run the onboard playbook"
+            url, "url", f"it is not a valid URL ({error})", f"Correct {engine.setting} and run the onboard playbook"
         )
     finding = _walk(url, parts, host, port, engine, certs_dir, tag, timeout)
     if engine.proxy_for(parts):
@@ -140,7 +193,7 @@ def examine(url: str, engine: EngineView, certs_dir: str, tag: str, timeout: flo
     return finding
 
 
-def examine_all(urls: list[str], engine: EngineView, certs_dir: str, tag: str, timeout: float) -> list[Finding]:
+def examine_all(urls: list[str], engine: View, certs_dir: str, tag: str, timeout: float) -> list[Finding]:
     """:func:`examine` for several mirrors at the same time; findings in the order of ``urls``."""
     findings: list[Finding | None] = [None] * len(urls)
 
@@ -156,7 +209,7 @@ def examine_all(urls: list[str], engine: EngineView, certs_dir: str, tag: str, t
 
 
 def _walk(
-    url: str, parts: SplitResult, host: str, port: int, engine: EngineView, certs_dir: str, tag: str, timeout: float
+    url: str, parts: SplitResult, host: str, port: int, engine: View, certs_dir: str, tag: str, timeout: float
 ) -> Finding:
     def finding(cause: str, detail: str, remedy: str = "") -> Finding:
         return Finding(url, cause, detail, remedy)
@@ -244,11 +297,10 @@ def _connect_problem(error: OSError, addresses: list[_Address], port: int, timeo
 
 
 def _secure(
-    connection: socket.socket, host: str, authority: str, engine: EngineView, certs_dir: str, deadline: float
+    connection: socket.socket, host: str, authority: str, engine: View, certs_dir: str, deadline: float
 ) -> ssl.SSLSocket | tuple[str, str, str]:
     """TLS with the roots that this engine uses for this mirror."""
-    directory = os.path.join(certs_dir, engine.trust_directory(authority))
-    files = sorted(glob.glob(os.path.join(glob.escape(directory), "*.crt")))
+    directory, files = engine.trusted(certs_dir, authority)
     context = ssl.create_default_context()
     # As Go's verifier, which dockerd uses: any certificate among the roots is an anchor, and old CAs are fine.
     context.verify_flags |= getattr(ssl, "VERIFY_X509_PARTIAL_CHAIN", 0)
@@ -318,8 +370,8 @@ def _certificate_problem(
         "certificate_untrusted",
         f"the mirror's certificate is not trusted ({error.verify_message}): this engine takes the CA from {directory}, "
         f"and {present}",
-        "Run the onboard playbook; if it changes nothing, check that docker_client_ca_file is the CA of the mirror's "
-        "certificate",
+        "Run the onboard playbook; if it changes nothing, check that the client's CA file (docker_client_ca_file or its "
+        "like) is the CA of the mirror's certificate",
     )
 
 
@@ -370,7 +422,7 @@ def _answer_problem(status: int, body: bytes, source: str) -> tuple[str, str, st
             "no_probe",
             f"it does not know the image {PROBE_REPOSITORY} (HTTP 404)",
             "If it is a mirror of this fleet, run the mirror playbook; if not, it cannot be proven and does not belong "
-            "into docker_client_mirrors",
+            "into the client's list of mirrors",
         )
     if status >= 500:
         return ("server_error", f"it answers with HTTP {status}", "Check the gateway's error log on the mirror")
@@ -380,7 +432,7 @@ def _answer_problem(status: int, body: bytes, source: str) -> tuple[str, str, st
 _NO_GATEWAY = (
     "not_a_gateway",
     "what answers there is not a gateway of this fleet",
-    "Check the mirror's name in the DNS and docker_client_mirrors",
+    "Check the mirror's name in the DNS, and the client's list of mirrors",
 )
 
 

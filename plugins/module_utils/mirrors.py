@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any, Iterable, Mapping
 from urllib.parse import SplitResult, urlsplit
 
 HTTPS_PORT = 443
 HTTP_PORT = 80
+
+_REGISTRY = re.compile(r"^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?\Z")
 
 
 def order_mirrors(mirrors: Iterable[str], client: str) -> list[str]:
@@ -67,10 +70,59 @@ def _server(server_name: str, variables: Mapping[str, Any]) -> dict[str, str]:
     return {"name": server_name, "url": f"{scheme}://{authority}", "ca_file": ca_file}
 
 
-def url_problems(urls: Iterable[Any], allow_http: bool) -> list[str]:
+def mirrored_upstreams(mirrors: Iterable[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """The registries that the fleet's mirrors serve, each with the URLs of those that do.
+
+    :param mirrors: inventory name and variables of each mirror; besides those of :func:`server_of`,
+        C(mirror_upstreams) is read, which is docker.io alone where it is not set.
+    :returns: C(name) and C(mirrors) of each registry, in the order in which they were first seen.
+    """
+    found: dict[str, list[str]] = {}
+    for name, variables in mirrors:
+        url = server_of(name, variables)["url"]
+        for upstream in variables.get("mirror_upstreams") or [{"name": "docker.io"}]:
+            urls = found.setdefault(str(upstream["name"]), [])
+            if url not in urls:
+                urls.append(url)
+    return [{"name": name, "mirrors": urls} for name, urls in found.items()]
+
+
+def mirrored_upstream_problems(upstreams: Any, allow_http: bool, role: str) -> list[str]:
+    """What is wrong with a list as :func:`mirrored_upstreams` makes it; one sentence for each problem.
+
+    :param role: the role whose variables the messages name.
+    """
+    setting = f"{role}_upstreams"
+    if not isinstance(upstreams, (list, tuple)) or not all(isinstance(item, Mapping) for item in upstreams):
+        return [f"{setting} must be a list of mappings with 'name' and 'mirrors'."]
+    problems: list[str] = []
+    names: set[str] = set()
+    for upstream in upstreams:
+        name, urls = upstream.get("name"), upstream.get("mirrors")
+        if not isinstance(name, str) or not _REGISTRY.match(name):
+            problems.append(f"{setting}: {name!r} is not the host name of a registry in lower case, such as ghcr.io.")
+            continue
+        if name in names:
+            problems.append(f"{setting}: {name} is listed twice.")
+        names.add(name)
+        if not isinstance(urls, (list, tuple)) or not urls:
+            problems.append(f"{setting}: {name} has no mirrors.")
+            continue
+        problems.extend(f"{name}: {problem}" for problem in url_problems(urls, allow_http, f"{role}_allow_http"))
+        problems.extend(
+            f"{name}: {without_credentials(url)}: a path is not allowed."
+            for url in urls
+            if isinstance(url, str) and url.partition("://")[2].rstrip("/").count("/")
+        )
+    return problems
+
+
+def url_problems(urls: Iterable[Any], allow_http: bool, setting: str = "docker_client_allow_http") -> list[str]:
     """What dockerd, or this collection's own policy, has against these mirror URLs; one sentence for each problem.
 
     No message repeats credentials that were found in a URL.
+
+    :param setting: the variable that allows plain http.
     """
     problems: list[str] = []
     seen: dict[str, str] = {}
@@ -79,7 +131,7 @@ def url_problems(urls: Iterable[Any], allow_http: bool) -> list[str]:
             problems.append(f"{url!r} is not a URL but {type(url).__name__}.")
             continue
         shown = without_credentials(url)
-        problems.extend(f"{shown}: {problem}" for problem in _problems_of(url, allow_http))
+        problems.extend(f"{shown}: {problem}" for problem in _problems_of(url, allow_http, setting))
         key = url.rstrip("/").lower()
         if key in seen:
             problems.append(f"{shown}: it is listed twice.")
@@ -87,7 +139,7 @@ def url_problems(urls: Iterable[Any], allow_http: bool) -> list[str]:
     return problems
 
 
-def _problems_of(url: str, allow_http: bool) -> list[str]:
+def _problems_of(url: str, allow_http: bool, setting: str) -> list[str]:
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -107,7 +159,7 @@ def _problems_of(url: str, allow_http: bool) -> list[str]:
     if parts.scheme == "http" and not allow_http:
         problems.append(
             "plain http sends image pulls, and Docker Hub credentials where the engine has some, unprotected over the "
-            "network; use https, or set docker_client_allow_http to true to accept that."
+            f"network; use https, or set {setting} to true to accept that."
         )
     return problems
 

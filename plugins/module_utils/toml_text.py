@@ -11,7 +11,7 @@ one value can be changed and everything else, comments included, stays as it is.
 from __future__ import annotations
 
 import re
-from typing import Any, Iterator, List, Mapping, NamedTuple, Tuple, Union
+from typing import Any, Iterator, Mapping, NamedTuple, Tuple, Union
 
 Path = Tuple[str, ...]
 
@@ -45,7 +45,7 @@ class Entry(NamedTuple):
 
     table: Path
     key: Path
-    value: Tuple[int, int]
+    value: tuple[int, int]
     start: int
     end: int
 
@@ -265,7 +265,7 @@ class _Reader:
             raise self._error("something stands behind the end of the value")
 
     def _dotted_key(self) -> Path:
-        parts: List[str] = []
+        parts: list[str] = []
         while True:
             self._blank()
             raw = self._take(_BARE_KEY) or self._take(_BASIC) or self._take(_LITERAL)
@@ -288,7 +288,7 @@ class _Reader:
         elif not any(self._take(pattern) for pattern in self._string_patterns()):
             raise self._error("a value is expected")
 
-    def _string_patterns(self) -> Tuple[re.Pattern[str], ...]:
+    def _string_patterns(self) -> tuple[re.Pattern[str], ...]:
         if self._peek('"""'):
             return (_MULTI_BASIC,)
         if self._peek("'''"):
