@@ -16,13 +16,14 @@ from typing import NamedTuple
 from ansible_collections.dockmirror.fleet.plugins.module_utils.engine_api import EngineApi, EngineError, EngineHTTPError
 from ansible_collections.dockmirror.fleet.plugins.module_utils.mirror_diagnosis import (
     PROBE_REPOSITORY,
-    EngineView,
     Finding,
+    View,
     examine_all,
 )
 from ansible_collections.dockmirror.fleet.plugins.module_utils.mirrors import split, without_credentials
 
 SERVED_BY_LABEL = "io.dockmirror.served-by"
+DOCKER_HUB = "docker.io"
 
 
 class Pull(NamedTuple):
@@ -53,19 +54,19 @@ class Verdict(NamedTuple):
     warning: str = ""
 
 
-def pull_probe(api: EngineApi, tag: str, timeout: float) -> Pull:
+def pull_probe(api: EngineApi, tag: str, timeout: float, registry: str = DOCKER_HUB) -> Pull:
     """Pull the probe image under ``tag``, read its label, and remove it again.
 
     :param timeout: seconds for the pull. An engine whose client hangs up gives the pull up.
+    :param registry: the registry of which the image is to be.
     """
     start = time.monotonic()
-    image = f"{PROBE_REPOSITORY}:{tag}"
+    repository = PROBE_REPOSITORY if registry == DOCKER_HUB else f"{registry}/{PROBE_REPOSITORY}"
+    image = f"{repository}:{tag}"
     served_by = None
     error = ""
     try:
-        with api.post_stream(
-            "/images/create", {"fromImage": PROBE_REPOSITORY, "tag": tag}, timeout=timeout
-        ) as progress:
+        with api.post_stream("/images/create", {"fromImage": repository, "tag": tag}, timeout=timeout) as progress:
             for step in progress:
                 error = str(step.get("error") or error)
         elapsed = time.monotonic() - start
@@ -88,7 +89,7 @@ def _remove(api: EngineApi, image: str) -> None:
 
 
 def judge(
-    pull: Pull, engine: EngineView, wanted: list[str], expected: list[str], certs_dir: str, tag: str, timeout: float
+    pull: Pull, engine: View, wanted: list[str], expected: list[str], certs_dir: str, tag: str, timeout: float
 ) -> Verdict:
     """Judge a pull; where it was not served as it should be, find out why.
 
@@ -101,7 +102,7 @@ def judge(
         return Verdict(
             "foreign_mirror",
             f"The probe image came from {pull.served_by}, which is not a mirror of the inventory ({_list(expected)}). "
-            f"The daemon's mirrors are {_list(engine.mirrors)}. Run the onboard playbook, or add the mirror to the "
+            f"The mirrors of the {engine.title} are {_list(engine.mirrors)}. Run the onboard playbook, or add the mirror to the "
             "inventory.",
             [],
         )
@@ -118,21 +119,19 @@ def _ahead_of(served_by: str, order: list[str]) -> list[str]:
     return order[: names.index(served_by.lower())] if served_by.lower() in names else []
 
 
-def _explain_failure(
-    pull: Pull, engine: EngineView, wanted: list[str], certs_dir: str, tag: str, timeout: float
-) -> Verdict:
+def _explain_failure(pull: Pull, engine: View, wanted: list[str], certs_dir: str, tag: str, timeout: float) -> Verdict:
     if not engine.mirrors:
         return Verdict(
             "no_mirror",
-            "The running Docker daemon has no registry mirror; it pulls from Docker Hub. Run the onboard playbook for "
-            "this host.",
+            f"The {engine.title} has no registry mirror; it pulls from the registry itself. Run the onboard playbook "
+            "for this host.",
             [],
         )
     findings = examine_all(engine.mirrors, engine, certs_dir, tag, timeout)
     if wanted and not _normal(wanted) & _normal(engine.mirrors):
         return Verdict(
             "other_mirrors",
-            f"The running Docker daemon has other mirrors ({_list(engine.mirrors)}) than the inventory asks for "
+            f"The {engine.title} has other mirrors ({_list(engine.mirrors)}) than the inventory asks for "
             f"({_list(wanted)}). Run the onboard playbook for this host. {_sentences(findings)}",
             findings,
         )
@@ -149,8 +148,8 @@ def _explain_failure(
     return Verdict(
         "engine",
         f"Every mirror answers this host, but the engine's pull fails: {pull.error.rstrip('.')}. If that is about a "
-        "certificate: dockerd reads the CA certificates of the system only when it starts. Look into the engine's log "
-        "(journalctl -u docker).",
+        "certificate: runtimes read the CA certificates of the system only when they start. Look into its log "
+        "(journalctl -u docker, or -u containerd).",
         findings,
     )
 
