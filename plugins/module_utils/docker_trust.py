@@ -110,13 +110,13 @@ def describe(text: str | None) -> str:
     return "".join(line + "\n" for line in lines or ["no certificate"])
 
 
-def wanted_files(base: str, hosts: Iterable[str], text: str) -> dict[str, str]:
+def wanted_files(base: str, hosts: Iterable[str], text: str, docker_hub: bool = True) -> dict[str, str]:
     """Path and content of every file that mirrors need.
 
-    The directory C(docker.io) is always among them: with the containerd image store, Engine 28 and later look for the
-    CA of a Docker Hub mirror there, not under the mirror's own name (measured with 28.5.2).
+    For dockerd the directory C(docker.io) is among them: with the containerd image store, Engine 28 and later look for
+    the CA of a Docker Hub mirror there, not under the mirror's own name (measured with 28.5.2).
     """
-    directories = sorted({HUB_DIRECTORY} | {check_host(host) for host in hosts})
+    directories = sorted(({HUB_DIRECTORY} if docker_hub else set()) | {check_host(host) for host in hosts})
     return {os.path.join(base, directory, CA_FILE_NAME): text for directory in directories}
 
 

@@ -47,16 +47,20 @@ options:
     type: list
     elements: str
     default: []
-    version_added: 1.0.0
   registry_ca_certificate:
     description:
       - The content of the CA file of O(registries), as O(ca_certificate).
       - Required with O(registries).
     type: str
-    version_added: 1.0.0
+  docker_hub:
+    description:
+      - Whether the directory C(docker.io) is written as well. V(false) for Podman, which looks into that of the mirror
+        alone.
+    type: bool
+    default: true
   path:
     description:
-      - The directory in which dockerd looks for certificates.
+      - The directory in which dockerd looks for certificates. For Podman it is C(/etc/containers/certs.d).
     type: path
     default: /etc/docker/certs.d
 attributes:
@@ -144,6 +148,7 @@ def main() -> None:
             "ca_certificate": {"type": "str"},
             "registries": {"type": "list", "elements": "str", "default": []},
             "registry_ca_certificate": {"type": "str"},
+            "docker_hub": {"type": "bool", "default": True},
             "path": {"type": "path", "default": "/etc/docker/certs.d"},
         },
         supports_check_mode=True,
@@ -155,7 +160,8 @@ def main() -> None:
             if not module.params["hosts"] and not module.params["registries"]:
                 raise TrustError("no host is given for which the CA is to be trusted")
             if module.params["hosts"]:
-                wanted = wanted_files(base, module.params["hosts"], read(module, "ca_certificate", "mirror"))
+                text = read(module, "ca_certificate", "mirror")
+                wanted = wanted_files(base, module.params["hosts"], text, module.params["docker_hub"])
             if module.params["registries"]:
                 text = read(module, "registry_ca_certificate", "registry")
                 wanted = merged(wanted, registry_files(base, module.params["registries"], text))
