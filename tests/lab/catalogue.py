@@ -47,4 +47,6 @@ def content(busybox: bytes, applets: list[str], architecture: str) -> list[Image
         image("library/medium", ("1",), random_layer(20, "medium-1"), random_layer(10, "medium-2")),
         image("example/app", ("1.0",), random_layer(3, "app"), command=("sh", "-c", "echo app 1.0")),
         Index("library/multi", ("1",), multi),
+        # The same name at every upstream, with other content: who asks the wrong one gets the wrong image.
+        *(image(f"{upstream}/example/app", ("1.0",), random_layer(1, upstream)) for upstream in ("ghcr.io", "quay.io")),
     ]

@@ -30,6 +30,8 @@ FORM = (
     "--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp",
     # systemd ignores SIGTERM; this one makes `docker stop` and `docker restart` a clean shutdown and reboot.
     "--stop-signal", "SIGRTMIN+3", "--log-driver", "json-file",
+    # As /var/lib/docker, which the image declares: no image store works on top of an overlay.
+    "--volume", "/var/lib/containerd", "--volume", "/var/lib/containers",
 )  # fmt: skip
 
 

@@ -33,6 +33,8 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "bookworm-full": (*BARE, *OLD_ENGINE),
     "sid-full": (*BARE, *ENGINE),
     "trixie-bare": BARE,
+    # Clients without Docker.
+    "trixie-runtimes": (*BARE, "containerd", "podman"),
 }
 # Units that make no sense in a container or that act at a time of their own.
 MASKED = (

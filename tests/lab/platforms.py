@@ -13,7 +13,7 @@ from typing import Any
 from tests.lab.run import LabError
 
 HUB_GROUP = "hub"
-HUB_NAMES = ("registry-1.docker.io", "auth.docker.io", "index.docker.io")
+HUB_NAMES = ("registry-1.docker.io", "auth.docker.io", "index.docker.io", "ghcr.io", "quay.io")
 HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
 
@@ -28,7 +28,7 @@ class Platform:
 
     @property
     def is_hub(self) -> bool:
-        """True for the simulated Docker Hub."""
+        """True for the simulated Docker Hub, which plays ghcr.io and quay.io as well."""
         return HUB_GROUP in self.groups
 
     @property
