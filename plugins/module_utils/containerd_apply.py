@@ -189,9 +189,9 @@ class Apply:
             )
         if now.legacy:
             raise ApplyError(
-                f"{self._snapshot.path} has registry.mirrors or registry.configs for {', '.join(now.legacy)}, with which "
-                "containerd's CRI does not start where config_path is set. Nothing was changed. Take these tables out, "
-                "or move what they say to hosts.toml files"
+                f"{self._snapshot.path} has registry.mirrors or registry.configs for {', '.join(now.legacy)}, with "
+                "which containerd's CRI does not start where config_path is set. Nothing was changed. Take these "
+                "tables out, or move what they say to hosts.toml files"
             )
 
     def _edit(self, now: config.Effective) -> tuple[config.Path, str]:

@@ -35,8 +35,7 @@ def run(words: list[str], timeout: float) -> tuple[int, str, str]:
         done = subprocess.run(
             words,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             timeout=timeout,
             check=False,
         )

@@ -370,8 +370,8 @@ def _certificate_problem(
         "certificate_untrusted",
         f"the mirror's certificate is not trusted ({error.verify_message}): this engine takes the CA from {directory}, "
         f"and {present}",
-        "Run the onboard playbook; if it changes nothing, check that the client's CA file (docker_client_ca_file or its "
-        "like) is the CA of the mirror's certificate",
+        "Run the onboard playbook; if it changes nothing, check that the client's CA file (docker_client_ca_file or "
+        "its like) is the CA of the mirror's certificate",
     )
 
 

@@ -102,8 +102,8 @@ def judge(
         return Verdict(
             "foreign_mirror",
             f"The probe image came from {pull.served_by}, which is not a mirror of the inventory ({_list(expected)}). "
-            f"The mirrors of the {engine.title} are {_list(engine.mirrors)}. Run the onboard playbook, or add the mirror to the "
-            "inventory.",
+            f"The mirrors of the {engine.title} are {_list(engine.mirrors)}. Run the onboard playbook, or add the "
+            "mirror to the inventory.",
             [],
         )
     findings = examine_all(_ahead_of(pull.served_by, wanted or engine.mirrors), engine, certs_dir, tag, timeout)

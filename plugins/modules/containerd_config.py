@@ -13,11 +13,12 @@ version_added: 1.0.0
 author:
   - dockmirror.fleet contributors (@dockmirror)
 description:
-  - Sets C(config_path) of containerd's CRI plugin in its configuration file, for containerd 1.x and 2.x and each version
-    of the file, where it is not set yet. Nothing else in the file is touched, comments and formatting included.
+  - Sets C(config_path) of containerd's CRI plugin in its configuration file, for containerd 1.x and 2.x and each
+    version of the file, where it is not set yet. Nothing else in the file is touched, comments and formatting included.
   - What the change does is asked of C(containerd config dump) before the file is replaced.
-  - containerd reads its configuration when it starts only. A restart happens only with O(allow_restart), containers
-    survive it. If containerd, or its CRI, does not work afterwards, the file is put back and containerd restarted again.
+  - containerd reads its configuration when it starts only. A restart happens only with O(allow_restart); containers
+    survive it. If containerd, or its CRI, does not work afterwards, the file is put back and containerd restarted
+    again.
   - Where the CRI plugin is switched off nothing is needed, and nothing is done.
 options:
   state:

@@ -24,8 +24,8 @@ options:
   runtime:
     description:
       - Which container runtime of the host is to be proven.
-      - V(containerd) is asked by its CRI, as Kubernetes does, where that is on and C(crictl) is installed, else by C(ctr)
-        with the files of O(certs_dir).
+      - V(containerd) is asked by its CRI, as Kubernetes does, where that is on and C(crictl) is installed, else by
+        C(ctr) with the files of O(certs_dir).
     type: str
     choices: [docker, containerd, podman]
     default: docker
@@ -55,8 +55,8 @@ options:
     default: []
   mirrors:
     description:
-      - URLs of the mirrors of Docker Hub that a Docker Engine is to have, in its order. Used to tell a wrong list of mirrors from a mirror
-        that does not work, and to warn when the first one did not answer.
+      - URLs of the mirrors of Docker Hub that a Docker Engine is to have, in its order. Used to tell a wrong list of
+        mirrors from a mirror that does not work, and to warn when the first one did not answer.
     type: list
     elements: str
     default: []

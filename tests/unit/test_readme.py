@@ -67,18 +67,18 @@ def test_variables_exist(document: str) -> None:
 
 @pytest.mark.parametrize("document", [name for name in DOCUMENTS if name != "docs/facts.md"])
 def test_cited_facts_exist(document: str) -> None:
-    rows = set(re.findall(r"^\| ([RND]\d+) \|", text_of("docs/facts.md"), re.MULTILINE))
-    assert set(re.findall(r"\b([RND]\d{1,2})\b", text_of(document))) <= rows
+    rows = set(re.findall(r"^\| ([RNDC]\d+) \|", text_of("docs/facts.md"), re.MULTILINE))
+    assert set(re.findall(r"\b([RNDC]\d{1,2})\b", text_of(document))) <= rows
 
 
 def test_facts_cited_in_code_exist() -> None:
-    rows = set(re.findall(r"^\| ([RND]\d+) \|", text_of("docs/facts.md"), re.MULTILINE))
+    rows = set(re.findall(r"^\| ([RNDC]\d+) \|", text_of("docs/facts.md"), re.MULTILINE))
     sources = [
         name for name in files() if name.parts[0] in ("plugins", "roles", "playbooks", "molecule", "tests", "mk")
     ]
     for name in sources:
-        for ids in re.findall(r"facts\.md((?:,? (?:and )?[RND]\d+)+)", (ROOT / name).read_text(errors="replace")):
-            assert set(re.findall(r"[RND]\d+", ids)) <= rows, name
+        for ids in re.findall(r"facts\.md((?:,? (?:and )?[RNDC]\d+)+)", (ROOT / name).read_text(errors="replace")):
+            assert set(re.findall(r"[RNDC]\d+", ids)) <= rows, name
 
 
 def test_both_readmes_say_the_same() -> None:

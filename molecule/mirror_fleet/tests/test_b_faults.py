@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 import pytest
 
 from tests.lab import testing
+from tests.lab.run import say
 
 from .conftest import CLIENTS, FIRST, GATEWAY, HUB_HOSTS, SECOND, WAYS, Client, content_of, image, way_id
 
@@ -37,7 +38,7 @@ def test_one_mirror_fails_and_pulls_go_on_through_the_other(fault: str) -> None:
     with FAULTS[fault](), ThreadPoolExecutor() as pool:
         took = dict(zip(CLIENTS, pool.map(lambda client: timed_pull(client, "docker.io"), CLIENTS), strict=True))
     for client, seconds in took.items():
-        print(f"DELAY {fault}: {client.runtime} on {client.name}: {seconds:.1f} s")
+        say(f"mirror {fault}: {client.runtime} on {client.name} needs {seconds:.1f} s for its pull")
     served = testing.mirror_log(SECOND).wait(mark, lambda entry: entry["kind"] == "manifest" and entry["status"] == 200)
     assert {entry["remote_addr"] for entry in served} == {client.address for client in CLIENTS}
     assert max(took.values()) < LONGEST
