@@ -43,6 +43,11 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], str]] = {
     "query": ({"docker_client_mirrors": [MIRROR + "?a=b"]}, "a query or fragment is not allowed"),
     "twice": ({"docker_client_mirrors": [MIRROR, MIRROR + "/"]}, "it is listed twice"),
     "credentials": ({"docker_client_mirrors": ["https://user:s3cret@m.example.com"]}, "credentials are not allowed"),
+    "other-http": (
+        {"docker_client_upstreams": [{"name": "ghcr.io", "mirrors": ["http://m.example.com"]}]},
+        "ghcr.io: http://m.example.com: plain http",
+    ),
+    "other-none": ({"docker_client_upstreams": [{"name": "ghcr.io", "mirrors": []}]}, "ghcr.io has no mirrors"),
     "reserved": ({"docker_client_daemon_config": {"registry-mirrors": []}}, "must not contain registry-mirrors"),
     "list": ({"docker_client_daemon_config": ["debug"]}, "docker_client_daemon_config"),
     "not-bool": ({"docker_client_allow_restart": "perhaps"}, "docker_client_allow_restart"),

@@ -149,7 +149,7 @@ def test_a_run_that_ended_before_the_restart_is_finished_by_the_next(tmp_path: P
     containerd.restart = interrupted  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
         apply(tmp_path, containerd).present()
-    del containerd.restart  # type: ignore[method-assign]
+    del containerd.restart
     with pytest.raises(ApplyError, match="has not read it"):
         apply(tmp_path, containerd, allow=False).present()
     outcome = apply(tmp_path, containerd).present()
