@@ -169,6 +169,17 @@ def stopped(name: str, unit: str) -> Iterator[None]:
 
 
 @contextmanager
+def suspended(name: str, unit: str) -> Iterator[None]:
+    """While it lasts, the processes of systemd *unit* stand still (SIGSTOP): connections are accepted, and that is all."""
+    target = host(name)
+    target.check_output(f"systemctl kill --signal=SIGSTOP {unit}")
+    try:
+        yield
+    finally:
+        target.check_output(f"systemctl kill --signal=SIGCONT {unit}")
+
+
+@contextmanager
 def frozen(name: str) -> Iterator[None]:
     """While it lasts, host *name* accepts connections and never answers."""
     docker("pause", container(name))
