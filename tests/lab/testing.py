@@ -170,7 +170,7 @@ def stopped(name: str, unit: str) -> Iterator[None]:
 
 @contextmanager
 def suspended(name: str, unit: str) -> Iterator[None]:
-    """While it lasts, the processes of systemd *unit* stand still (SIGSTOP): connections are accepted, and that is all."""
+    """While it lasts, the processes of systemd *unit* stand still: connections are accepted, and that is all."""
     target = host(name)
     target.check_output(f"systemctl kill --signal=SIGSTOP {unit}")
     try:
