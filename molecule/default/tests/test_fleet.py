@@ -58,12 +58,12 @@ def test_settings_of_others_stay() -> None:
     assert document == {"debug": False, "labels": ["site=lab"], "registry-mirrors": [URL]}
 
 
-def test_an_onboarded_client_needs_four_steps_and_none_changes_anything() -> None:
+def test_an_onboarded_client_needs_five_steps_and_none_changes_anything() -> None:
     done = green("onboard", "--limit", CLIENTS[0], "-vvv", "-e", "ansible_python_interpreter=/usr/bin/python3")
     assert done.changed == 0
     # With pipelining each module is one command on the host, and none is spent on looking for the interpreter.
     commands = [line for line in done.output.splitlines() if "EXEC" in line and "/bin/sh -c" in line]
-    assert len(commands) == 4, commands
+    assert len(commands) == 5, commands
 
 
 def test_the_probe_of_the_mirror_is_what_docker_hub_does_not_have() -> None:
