@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from . import uploads
 from .api import Api
 from .errors import MaintenanceError
 from .result import Result, log
 from .service import Service
 from .settings import Settings
+from .uploads import Upload
 
 CONFIG = "/etc/dockmirror/config.yml"
 SAMPLE = 5
@@ -74,15 +77,26 @@ def arguments(settings: Settings, service: Service) -> list[str]:
     return ["garbage-collect", "--delete-untagged", CONFIG]
 
 
-def _facts(eligible: Eligible, sizes: dict[str, int], settings: Settings) -> dict[str, Any]:
-    freed = sum(sizes.get(blob, 0) for blob in eligible.blobs) if settings.storage == "filesystem" else None
-    return {"blobs_deleted": len(eligible.blobs), "manifests_deleted": eligible.manifests, "bytes_freed": freed}
+def _abandoned(settings: Settings) -> list[Upload]:
+    """Uploads that nobody goes on with; an object store has its own rules for them."""
+    return uploads.abandoned(settings.data_dir, time.time()) if settings.storage == "filesystem" else []
+
+
+def _facts(eligible: Eligible, sizes: dict[str, int], unfinished: list[Upload], settings: Settings) -> dict[str, Any]:
+    freed = sum(sizes.get(blob, 0) for blob in eligible.blobs) + sum(upload.size for upload in unfinished)
+    return {
+        "blobs_deleted": len(eligible.blobs),
+        "manifests_deleted": eligible.manifests,
+        "uploads_deleted": len(unfinished),
+        "bytes_freed": freed if settings.storage == "filesystem" else None,
+    }
 
 
 def predict(settings: Settings, service: Service) -> dict[str, Any]:
     """What a collection would remove at this moment. The registry goes on meanwhile, so it is an estimate."""
     eligible = parse(service.collector(*_dry(arguments(settings, service))))
-    return {**_facts(eligible, blob_sizes(settings.data_dir), settings), "blobs": sorted(eligible.blobs)}
+    facts = _facts(eligible, blob_sizes(settings.data_dir), _abandoned(settings), settings)
+    return {**facts, "blobs": sorted(eligible.blobs)}
 
 
 def _dry(command: list[str]) -> list[str]:
@@ -104,9 +118,11 @@ def collect(settings: Settings, service: Service, result: Result) -> None:
     with service.writes_held(prove) as held:
         images.extend(Api(settings.read_only_address).sample(SAMPLE))
         eligible = parse(service.collector(*command))
-        result.note(**_facts(eligible, sizes, settings))
+        unfinished = _abandoned(settings)
+        uploads.remove(unfinished)
+        result.note(**_facts(eligible, sizes, unfinished, settings))
     result.note(writes_held_seconds=held.seconds)
     log(
-        f"Removed {len(eligible.blobs)} blobs and {eligible.manifests} manifests; writes were held for "
-        f"{held.seconds} s; {len(images)} images checked."
+        f"Removed {len(eligible.blobs)} blobs, {eligible.manifests} manifests, {len(unfinished)} unfinished uploads; writes "
+        f"were held for {held.seconds} s; {len(images)} images checked."
     )

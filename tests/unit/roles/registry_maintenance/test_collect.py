@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -71,9 +73,40 @@ def test_the_result_of_a_collection(host: Host) -> None:
     assert written["ok"] is True
     assert written["error"] is None
     assert (written["blobs_deleted"], written["manifests_deleted"], written["bytes_freed"]) == (2, 1, 1000)
+    assert written["uploads_deleted"] == 0
     assert written["images_checked"] == 1
     assert written["start"] <= written["end"] == written["last_success"]
     assert host.normal()
+
+
+def upload(host: Host, repository: str, name: str, hours: float) -> Path:
+    """An upload of 100 bytes, the last of them so many hours ago."""
+    path = host.data / "docker/registry/v2/repositories" / repository / "_uploads" / name
+    path.mkdir(parents=True)
+    (path / "data").write_bytes(bytes(100))
+    (path / "startedat").write_text("")
+    for file in (path / "data", path / "startedat", path):
+        os.utime(file, (time.time() - hours * 3600,) * 2)
+    return path
+
+
+def test_uploads_that_nobody_goes_on_with_are_removed(host: Host) -> None:
+    old = upload(host, "team/app", "old", hours=25)
+    deep = upload(host, "team/app/deeper", "old", hours=48)
+    running = upload(host, "team/app", "running", hours=25)
+    os.utime(running / "data")
+    host.registry.push("team/app", "1", b"layer")
+    host.replies["--dry-run"] = host.replies["garbage-collect"] = Done(0, OUTPUT.format("bb"), "")
+    service = Service(host.settings, host.run)
+    predicted = predict(host.settings, service)
+    assert (predicted["uploads_deleted"], predicted["bytes_freed"]) == (2, 200)
+    result = Result(host.settings.state_dir / "gc.json")
+    collect(host.settings, service, result)
+    result.finish()
+    written = json.loads((host.settings.state_dir / "gc.json").read_text())
+    assert (written["uploads_deleted"], written["bytes_freed"]) == (2, 200)
+    assert [path.exists() for path in (old, deep, running)] == [False, False, True]
+    assert predict(host.settings, service)["uploads_deleted"] == 0
 
 
 def test_a_collection_that_took_too_much_is_found_out(host: Host) -> None:
