@@ -13,6 +13,7 @@ from pathlib import Path
 
 import yaml
 
+from tests.bench import engines
 from tests.bench.report import text
 from tests.lab import artefacts, engine, fleet, paths, platforms
 from tests.lab.run import LabError, docker, run
@@ -23,6 +24,7 @@ HOST = platforms.parse([{"name": "bench.example.test", "image": "trixie-full", "
 OUTPUT = CACHE / "bench"
 INSIDE = "/opt/bench"
 GATEWAY_DIRS = ("/etc/dockmirror/gateway/tls", "/var/lib/dockmirror/gateway/cache", "/var/log/dockmirror")
+RENDERED = ("gateway.conf", "static.conf", "registry.conf", "mirror.yml", "plain.yml", "registry.yml", "mirror.port")
 REPORT = ROOT / "docs/benchmarks.md"
 
 
@@ -38,6 +40,7 @@ def main() -> int:
             results = measure(container)
         finally:
             fleet.down(FLEET)
+        results["engines"] = engines.measure()
     except LabError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
@@ -59,8 +62,9 @@ def measure(container: str) -> dict[str, object]:
     docker("exec", container, "mkdir", "-p", f"{INSIDE}/tests/bench", "/run/dockmirror-gateway", *GATEWAY_DIRS)
     for source in tests:
         docker("cp", str(ROOT / source), f"{container}:{INSIDE}/{source}")
-    for source in ("gateway.conf", "static.conf", "mirror.yml", "plain.yml", "mirror.port"):
+    for source in RENDERED:
         docker("cp", str(OUTPUT / source), f"{container}:{INSIDE}/{source}")
+    docker("cp", str(ROOT / "roles/registry/files/dockmirror_auth.py"), f"{container}:{INSIDE}/dockmirror_auth.py")
     docker("cp", str(paths.REGISTRY / "3/registry"), f"{container}:{INSIDE}/registry")
     certificate = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     files = ["-out", f"{GATEWAY_DIRS[0]}/server.crt", "-keyout", f"{GATEWAY_DIRS[0]}/server.key"]

@@ -8,6 +8,7 @@ Standard library only: it runs on a host of the lab.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import http.client
 import json
@@ -40,8 +41,11 @@ class Failed(Exception):
 class Client:
     """One client with one connection over TLS, as an engine has it."""
 
-    def __init__(self, port: int) -> None:
-        """Connect to *port* of loopback."""
+    def __init__(self, port: int, password: tuple[str, str] | None = None) -> None:
+        """Connect to *port* of loopback; *password* is a user's name and password, sent with each request."""
+        self._headers = {"Accept": ACCEPT}
+        if password:
+            self._headers["Authorization"] = "Basic " + base64.b64encode(":".join(password).encode()).decode()
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE  # what is measured is not the trust
@@ -79,14 +83,14 @@ class Client:
         self._connection.close()
 
     def _request(self, path: str) -> http.client.HTTPResponse:
-        self._connection.request("GET", path, headers={"Accept": ACCEPT})
+        self._connection.request("GET", path, headers=self._headers)
         response = self._connection.getresponse()
         if response.status != 200:
             raise Failed(f"{path}: HTTP {response.status}: {response.read(300)!r}")
         return response
 
 
-def together(clients: int, port: int, work: Callable[[Client], Any]) -> float:
+def together(clients: int, port: int, work: Callable[[Client], Any], password: tuple[str, str] | None = None) -> float:
     """Let each of so many clients do the work at once; gives the seconds until the last one is done.
 
     They are threads of as many processes as there are processors.
@@ -96,7 +100,9 @@ def together(clients: int, port: int, work: Callable[[Client], Any]) -> float:
     problems = context.SimpleQueue()
     count = min(os.cpu_count() or 1, clients)
     shares = [clients // count + (number < clients % count) for number in range(count)]
-    processes = [context.Process(target=_threads, args=(share, port, work, start, problems)) for share in shares]
+    processes = [
+        context.Process(target=_threads, args=(share, port, password, work, start, problems)) for share in shares
+    ]
     for process in processes:
         process.start()
     start.wait(TIMEOUT)
@@ -110,10 +116,15 @@ def together(clients: int, port: int, work: Callable[[Client], Any]) -> float:
 
 
 def _threads(
-    clients: int, port: int, work: Callable[[Client], Any], start: Barrier, problems: SimpleQueue[str]
+    clients: int,
+    port: int,
+    password: tuple[str, str] | None,
+    work: Callable[[Client], Any],
+    start: Barrier,
+    problems: SimpleQueue[str],
 ) -> None:
     def run() -> None:
-        client = Client(port)
+        client = Client(port, password)
         start.wait(TIMEOUT)
         try:
             work(client)

@@ -8,25 +8,21 @@ Standard library only: it runs on that host. Prints one JSON object.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import os
-import signal
-import socket
 import statistics
-import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.bench import registry
 from tests.bench.load import Client, together
+from tests.bench.services import BENCH, Place, services
 from tests.bench.upstream import LARGE, LAYER_SIZE, LAYERS
 
-BENCH = Path("/opt/bench")
 UPSTREAM, PLAIN, STATIC, OURS = 5000, 5443, 8443, 443
 UPLINK = 125_000_000 / 10
 """Bytes a second of an uplink that has a tenth of a LAN of 1 Gbit/s."""
@@ -143,46 +139,21 @@ def processor_time(port: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-@contextlib.contextmanager
-def services() -> Iterator[None]:
-    """The upstream, both registries and both Nginx, until the measurements are over."""
-    registry = str(BENCH / "registry")
-    commands: dict[int, Sequence[str]] = {
+def commands() -> dict[Place, Sequence[str]]:
+    """What listens on which port: the upstream, both registries and both Nginx."""
+    binary = str(BENCH / "registry")
+    return {
         UPSTREAM: [sys.executable, "-m", "tests.bench.upstream", str(UPSTREAM)],
-        PLAIN: [registry, "serve", str(BENCH / "plain.yml")],
-        int((BENCH / "mirror.port").read_text()): [registry, "serve", str(BENCH / "mirror.yml")],
+        PLAIN: [binary, "serve", str(BENCH / "plain.yml")],
+        int((BENCH / "mirror.port").read_text()): [binary, "serve", str(BENCH / "mirror.yml")],
         STATIC: ["nginx", "-g", "daemon off;", "-c", str(BENCH / "static.conf")],
         OURS: ["nginx", "-g", "daemon off;", "-c", str(BENCH / "gateway.conf")],
     }
-    environment = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
-    with (BENCH / "services.log").open("w") as log:
-        running = []
-        for port, command in commands.items():
-            process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-            running.append(process)
-            wait_for(port, process)
-        try:
-            yield
-        finally:
-            for process in reversed(running):
-                process.send_signal(signal.SIGTERM)
-                process.wait(30)
-
-
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Wait until something answers on *port*."""
-    end = time.monotonic() + 20
-    while True:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        if process.poll() is not None or time.monotonic() > end:
-            raise SystemExit(f"nothing answers on port {port}; {BENCH}/services.log may say why")
-        time.sleep(0.05)
 
 
 def main() -> None:
     """Measure, and print the results."""
-    with services():
+    with services(commands()):
         results = {
             "copies": copies(),
             "tag_requests": tag_requests(),
@@ -192,6 +163,7 @@ def main() -> None:
             "uplink": UPLINK,
             "image_size": LAYERS * LAYER_SIZE,
         }
+    results["registry"] = registry.measure()
     print(json.dumps(results))
 
 

@@ -19,6 +19,22 @@ GOOD: dict[str, Any] = {
     "throughput": [{"clients": 10, "ours": 9e8, "static": 9e8, "ratio": 1.0, "processor_ratio": 0.97}],
     "wall_unlimited": {"ours": 1.6, "plain": 2.0, "ratio": 0.8},
     "wall_limited": {"ours": 2.3, "plain": 40.7, "ratio": 0.06},
+    "engines": {
+        "clients": 4,
+        "image_size": 31 << 20,
+        "ours": {"copies": 1.0, "seconds": 2.3},
+        "plain": {"copies": 3.25, "seconds": 2.6},
+        "ratio": 0.89,
+    },
+    "registry": {
+        "clients": 50,
+        "layers": 10,
+        "image_size": 20 << 20,
+        "bcrypt_cost": 10,
+        "with": 8e8,
+        "without": 8.2e8,
+        "ratio": 0.97,
+    },
 }
 BAD: dict[str, Any] = {
     **GOOD,
@@ -27,6 +43,8 @@ BAD: dict[str, Any] = {
     "throughput": [{"clients": 10, "ours": 8e8, "static": 9e8, "ratio": 0.89, "processor_ratio": 0.97}],
     "wall_unlimited": {"ours": 2.6, "plain": 2.0, "ratio": 1.3},
     "wall_limited": {"ours": 8.0, "plain": 40.0, "ratio": 0.2},
+    "engines": {**GOOD["engines"], "ours": {"copies": 1.5, "seconds": 4.0}, "ratio": 1.5},
+    "registry": {**GOOD["registry"], "ratio": 0.5},
 }
 
 
@@ -36,6 +54,8 @@ def test_goals_that_are_met() -> None:
     assert "| 100 | 1.00 | 98.50 |" in page
     assert "A cold image of 16 MiB" in page
     assert "100 Mbit/s" in page
+    assert "| 800 | 820 | 0.97 |" in page
+    assert "| copies that upstream sent, 4 engines | 1.00 | 3.25 |" in page
 
 
 def test_goals_that_are_missed() -> None:
@@ -46,6 +66,9 @@ def test_goals_that_are_missed() -> None:
         "the throughput with 10 clients is 0.89 of a file's, less than 0.95",
         "30 clients on an uplink that is unlimited took 1.30 of the plain time, more than 1.15",
         "30 clients on an uplink that is limited took 0.20 of the plain time, more than 0.1",
+        "real engines cost upstream 1.50 copies, more than 1.02",
+        "real engines took 1.50 of the plain time, more than 1.15",
+        "with a password the throughput is 0.50 of that without, less than 0.9",
     ]
 
 

@@ -123,6 +123,6 @@ def collect(settings: Settings, service: Service, result: Result) -> None:
         result.note(**_facts(eligible, sizes, unfinished, settings))
     result.note(writes_held_seconds=held.seconds)
     log(
-        f"Removed {len(eligible.blobs)} blobs, {eligible.manifests} manifests, {len(unfinished)} unfinished uploads; writes "
-        f"were held for {held.seconds} s; {len(images)} images checked."
+        f"Removed {len(eligible.blobs)} blobs, {eligible.manifests} manifests, {len(unfinished)} unfinished uploads; "
+        f"writes were held for {held.seconds} s; {len(images)} images checked."
     )
