@@ -55,7 +55,7 @@ _HOST = re.compile(
     r"^(?=.{1,255}$)(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*(?::[0-9]{1,5})?$"
 )
 _GO_DURATION = re.compile(r"^\+?(?:0|(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|ms|s|m|h))+)$")
-_REPOSITORY = re.compile(r"^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$")
+REPOSITORY = re.compile(r"^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$")
 _PATTERN = re.compile(r"^[a-z0-9*][a-z0-9._*-]*(?:/[a-z0-9*][a-z0-9._*-]*)*$")
 _TAG = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")
 
@@ -274,7 +274,7 @@ def _probe_problems(name: str, item: Mapping[str, Any]) -> list[str]:
             "probe_repository is needed: a small repository there by which the mirror is proven after each deployment"
             " ('' deploys without that proof)."
         )
-    elif isinstance(repository, str) and repository and not _REPOSITORY.match(repository):
+    elif isinstance(repository, str) and repository and not REPOSITORY.match(repository):
         found.append(f"probe_repository '{repository}' is not a repository name such as library/alpine.")
     tag = item.get("probe_tag")
     if tag is not None and not isinstance(tag, (list, dict)) and not _TAG.match(str(tag)):

@@ -51,8 +51,8 @@ same ones.
 ## Real engines
 
 Docker Engines (20.10 and 26.1 in equal numbers), each on a host of its own, that pull an image of {engines_size} MiB at
-once. Nobody has it: neither the mirror that the playbook `site` deployed nor the plain one beside it on the same host. The
-upstream is on the same machine, so the seconds are mostly those of the engines. Goals: as above.
+once. Nobody has it: neither the mirror that the playbook `site` deployed nor the plain one beside it on the same host.
+The upstream is on the same machine, so the seconds are mostly those of the engines. Goals: as above.
 
 | | ours | plain |
 | --- | --- | --- |
@@ -63,9 +63,10 @@ The median of the ratios of the seconds is {engines_ratio:.2f}.
 
 ## A password at the private registry
 
-{registry_clients} clients that pull a warm image of {registry_size} MiB in {registry_layers} layers from the private registry, behind its
-gateway and with its own service that checks passwords (bcrypt, cost {registry_cost}), against the same gateway where nobody is
-asked. Before each run the service is made to forget all passwords, so that the check is in it. Goal: at least {PASSWORD}.
+{registry_clients} clients that pull a warm image of {registry_size} MiB in {registry_layers} layers from the private
+registry, behind its gateway and with its own service that checks passwords (bcrypt, cost {registry_cost}), against the
+same gateway where nobody is asked. Before each run the service is made to forget all passwords, so that the check is in
+it. Goal: at least {PASSWORD}.
 
 | with a password, MB/s | without, MB/s | ratio |
 | --- | --- | --- |

@@ -120,6 +120,13 @@ def hub_answers(status: int) -> Iterator[None]:
 
 
 @contextmanager
+def low_budget() -> Iterator[None]:
+    """While it lasts, the Hub says that 5 of 100 pulls remain, where it otherwise says 76."""
+    with _hub_flag("low"):
+        yield
+
+
+@contextmanager
 def slow_hub() -> Iterator[None]:
     """While it lasts, the Hub sends 1 MiB a second on each connection."""
     with _hub_flag("slow"):

@@ -40,7 +40,6 @@ def test_a_push_onto_a_full_disk(server: Any, ci: Any) -> None:
 
     refused = ci.run(f"docker push {big}")
     assert refused.failed
-    print(refused.stdout, refused.stderr)
     assert ask(ci, "/v2/team/big/tags/list", CI_USER).status == 404, "there is no image without its layers"
     ci.check_output(f"docker image rm {small} && docker pull -q {small}")
 

@@ -1,0 +1,117 @@
+# Copyright: (c) 2026, dockmirror.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pull through the gateway of this host, as a client does, and throw the bytes away."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import re
+import socket
+import ssl
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from .errors import UpkeepError
+from .settings import Gateway
+from .upstream import ACCEPT
+
+SECONDS = 300
+"""How long the gateway may be silent: a big layer has to come from the upstream first."""
+CHUNK = 1 << 20
+_NEXT = re.compile(r"<([^>]*)>\s*;\s*rel=\"?next\"?", re.IGNORECASE)
+
+
+class Manifest(NamedTuple):
+    """A manifest or an index."""
+
+    digest: str
+    document: dict[str, Any]
+
+
+class _Loopback(http.client.HTTPSConnection):
+    """Connects to this host, and expects the certificate of the gateway's name."""
+
+    def __init__(self, gateway: Gateway, context: ssl.SSLContext) -> None:
+        super().__init__(gateway.server_name, gateway.port, timeout=SECONDS, context=context)
+        self._tls = context
+
+    def connect(self) -> None:
+        plain = socket.create_connection(("127.0.0.1", self.port), SECONDS)
+        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+
+
+class Client:
+    """One connection to the gateway."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._connection: http.client.HTTPConnection
+        if gateway.tls:
+            context = ssl.create_default_context(cafile=gateway.ca_file or None)
+            self._connection = _Loopback(gateway, context)
+        else:
+            self._connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=SECONDS)
+        self._headers = {"Accept": ACCEPT, "Host": gateway.server_name, "User-Agent": "dockmirror-prefetch"}
+
+    def manifest(self, name: str, reference: str) -> Manifest:
+        """The manifest of ``upstream/repository`` for a tag or digest; raises UpkeepError where there is none."""
+        response = self._get(f"/v2/{name}/manifests/{quote(reference, safe=':')}")
+        body = response.read()
+        digest = response.headers.get("Docker-Content-Digest") or "sha256:" + hashlib.sha256(body).hexdigest()
+        try:
+            document = json.loads(body)
+        except ValueError as error:
+            raise UpkeepError(f"{name}: the manifest of {reference} is no JSON") from error
+        return Manifest(digest, document)
+
+    def tags(self, name: str) -> list[str]:
+        """All tags of ``upstream/repository``."""
+        found: list[str] = []
+        path = f"/v2/{name}/tags/list?n=1000"
+        while path:
+            response = self._get(path)
+            found += json.loads(response.read()).get("tags") or []
+            following = _NEXT.search(response.headers.get("Link") or "")
+            # The link names the path at the upstream: only its query is of use here.
+            path = f"/v2/{name}/tags/list?{following.group(1).partition('?')[2]}" if following else ""
+        return found
+
+    def read_blob(self, name: str, digest: str) -> int:
+        """Read a blob to its end; gives its size, and raises UpkeepError if it is not what its digest says."""
+        response = self._get(f"/v2/{name}/blobs/{digest}")
+        known, size = hashlib.sha256(), 0
+        while True:
+            chunk = response.read(CHUNK)
+            if not chunk:
+                break
+            known.update(chunk)
+            size += len(chunk)
+        if digest.startswith("sha256:") and digest != "sha256:" + known.hexdigest():
+            raise UpkeepError(f"{name}: {size} bytes came for {digest}, which are others")
+        return size
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+    def _get(self, path: str) -> http.client.HTTPResponse:
+        try:
+            self._connection.request("GET", path, headers=self._headers)
+            response = self._connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise UpkeepError(f"the gateway of this host does not answer: {error}") from error
+        if response.status != 200:
+            body = response.read(4096).decode(errors="replace")
+            self._connection.close()
+            raise UpkeepError(f"{path}: {response.status} {_message(body)}")
+        return response
+
+
+def _message(body: str) -> str:
+    try:
+        return str(json.loads(body)["errors"][0]["message"])
+    except (ValueError, KeyError, IndexError, TypeError):
+        return body.strip()[:200]
