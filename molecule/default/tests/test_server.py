@@ -122,12 +122,16 @@ def test_a_certificate_of_ones_own(tmp_path: Path) -> None:
 def test_registry_2_serves_and_goes_again() -> None:
     mirror = testing.host(MIRROR)
     old = extra(
-        mirror_registry_version="2", mirror_registry_image_archive=str(paths.IMAGES / REGISTRIES["2"]["archive"])
+        mirror_registry_version="2",
+        mirror_registry_image_archive=str(paths.IMAGES / REGISTRIES["2"]["archive"]),
+        mirror_prefetch=[],
     )
     with temporarily(*old):
+        assert mirror.run("systemctl cat dockmirror-mirror-prefetch.timer").failed, "nothing is to be kept warm"
         assert REGISTRIES["2"]["version"] in mirror.check_output(f"docker exec {CONTAINER} registry --version")
         pull("multi:1")
     assert REGISTRIES["3"]["version"] in mirror.check_output(f"docker exec {CONTAINER} registry --version")
+    assert mirror.check_output("systemctl is-active dockmirror-mirror-prefetch.timer") == "active"
     pull("medium:1")
 
 
