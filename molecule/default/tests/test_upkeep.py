@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import Any
 
 from tests.lab import testing
 from tests.lab.playbooks import green, play
 
 from .conftest import CLIENTS, MIRROR
-from .test_cache import ACCEPT, URL, forget, manifest, move_tag
+from .test_cache import ACCEPT, URL, forget, manifest, status
 
 UNIT = "dockmirror-mirror-prefetch"
 STATE = "/var/lib/dockmirror/mirror-upkeep"
@@ -42,12 +41,10 @@ def test_what_remains_of_the_rate_limit_is_shown() -> None:
 
 def test_refusals_are_counted() -> None:
     mirror, client = testing.host(MIRROR), testing.host(CLIENTS[0])
-    tag = f"refused-{uuid.uuid4().hex}"
-    move_tag("library/multi", tag, manifest(client, "library/multi", "1")["manifests"][0]["digest"])
+    forget()
     before = json.loads(mirror.check_output("dockmirror-mirror limits"))["docker.io"]["refused"]
     with testing.hub_answers(429):
-        path = f"{URL}/library/multi/manifests/{tag}"
-        assert client.check_output(f"curl -sk -o /dev/null -w '%{{http_code}}' {ACCEPT} {path}") == "500"
+        assert status(client, "library/medium/manifests/1", ACCEPT) == "500"
     found = json.loads(mirror.check_output("dockmirror-mirror limits"))["docker.io"]
     assert found["refused"] == before + 1
     assert found["refused_last"]
