@@ -30,6 +30,8 @@ CA_FILE_NAME = "dockmirror-ca.pem"
 MARKER = "# Managed by dockmirror.fleet"
 HEADER = MARKER + ": changes are overwritten, and offboarding takes the file away.\n\n"
 CAPABILITIES = ("pull", "resolve")
+DIAL_TIMEOUT = "5s"
+"""How long a mirror has to take a connection, in place of containerd's 30 seconds. From 2.1 on; 1.7 ignores it (C8)."""
 
 
 class Plan(NamedTuple):
@@ -58,7 +60,7 @@ def document(registry: str, mirrors: Iterable[str], ca_file: str) -> str:
     """
     hosts: dict[str, Any] = {}
     for url in mirrors:
-        settings: dict[str, Any] = {"capabilities": list(CAPABILITIES)}
+        settings: dict[str, Any] = {"capabilities": list(CAPABILITIES), "dial_timeout": DIAL_TIMEOUT}
         if ca_file and url.startswith("https://"):
             settings["ca"] = ca_file
         hosts[url.rstrip("/")] = settings

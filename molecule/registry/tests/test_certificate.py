@@ -13,7 +13,7 @@ import pytest
 
 from tests.lab import testing
 from tests.lab.registry_fleet import CI, HOST, REGISTRY, green, play
-from tests.lab.run import docker
+from tests.lab.run import docker, wait_until
 from tests.unit.plugins.module_utils.tls import Authority
 
 TLS = "/etc/dockmirror/gateway/tls"
@@ -36,6 +36,10 @@ def expired(server: Any, ci: Any) -> Iterator[None]:
     put(HOST, f"{TLS}/server.crt", issued.certificate)
     put(HOST, f"{TLS}/server.key", issued.key)
     server.check_output("systemctl reload dockmirror-gateway")
+    served = (
+        f"openssl s_client -connect {REGISTRY} -servername {HOST} </dev/null 2>/dev/null | openssl x509 -noout -issuer"
+    )
+    wait_until(lambda: "Other CA" in ci.check_output(served), 10, "the certificate of the other CA")
     yield
     ci.check_output(f"rm {OTHER_CA}")
     server.check_output(f"cp -a /var/tmp/tls/. {TLS}/ && rm -r /var/tmp/tls && systemctl reload dockmirror-gateway")

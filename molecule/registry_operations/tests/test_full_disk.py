@@ -40,6 +40,10 @@ def test_a_push_onto_a_full_disk(server: Any, ci: Any) -> None:
 
     refused = ci.run(f"docker push {big}")
     assert refused.failed
+    # Of an answer of 500 engines show the status alone; the reason is in the answer, and in the registry's log.
+    assert "500 Internal Server Error" in refused.stderr
+    answer = ask(ci, "/v2/team/big/blobs/uploads/", CI_USER, "-X", "POST")
+    assert (answer.status, "no space left on device" in answer.body) == (500, True)
     assert ask(ci, "/v2/team/big/tags/list", CI_USER).status == 404, "there is no image without its layers"
     ci.check_output(f"docker image rm {small} && docker pull -q {small}")
 

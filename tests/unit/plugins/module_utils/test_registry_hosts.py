@@ -39,7 +39,7 @@ def test_a_document_names_mirrors_in_order_and_the_registry_itself_last() -> Non
     read = tomllib.loads(document("docker.io", [B, A + "/", "http://c"], "/ca.pem"))
     assert read["server"] == "https://registry-1.docker.io"
     assert list(read["host"]) == [B, A, "http://c"]
-    assert read["host"][A] == {"capabilities": ["pull", "resolve"], "ca": "/ca.pem"}
+    assert read["host"][A] == {"capabilities": ["pull", "resolve"], "dial_timeout": "5s", "ca": "/ca.pem"}
     assert "ca" not in read["host"]["http://c"]
     assert tomllib.loads(document("ghcr.io", [A], ""))["server"] == "https://ghcr.io"
 
