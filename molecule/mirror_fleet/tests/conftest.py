@@ -40,6 +40,10 @@ class Client(NamedTuple):
         self.host.run(self._command("remove", image))
         self.host.check_output(self._command("pull", image))
 
+    def try_to_pull(self, image: str) -> Any:
+        """Pull what may not be there; gives the outcome."""
+        return self.host.run(self._command("pull", image))
+
     def digest(self, image: str) -> str:
         """The digest of the manifest that was pulled."""
         text = str(self.host.check_output(self._command("digest", image)))
