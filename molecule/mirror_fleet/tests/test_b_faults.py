@@ -83,7 +83,7 @@ def test_without_mirrors_pulls_go_on_from_the_upstream(client: Client, upstream:
 
 def test_while_the_upstreams_are_down_what_was_pulled_is_pulled_again_and_the_rest_fails_fast() -> None:
     images = [(client, image(upstream)) for client, upstream in WAYS]
-    images += [(client, f"{upstream}/{REPOSITORY}@{content_of(upstream)}") for client, upstream in WAYS]
+    images += [(client, f"docker.io/{REPOSITORY}@{content_of('docker.io')}") for client in CLIENTS]
     for client, name in images:
         client.pull(name)
 
