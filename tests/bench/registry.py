@@ -25,6 +25,7 @@ CLIENTS, RUNS = 50, 7
 REPOSITORY, LAYERS, LAYER_SIZE = "team/app", 10, 2 << 20
 USER, PASSWORD, COST = "production", "production-Pa55word", 10
 USERS = BENCH / "users.json"
+RUN = Path("/run/dockmirror-without")
 SOCKET = Path("/run/dockmirror-auth/auth.sock")
 PROGRAM = BENCH / "dockmirror_auth.py"
 
@@ -34,7 +35,7 @@ def without_a_question(text: str) -> str:
     changes = {
         "auth_request /_dockmirror_auth;": "auth_request off;",
         f"listen {WITH} ssl": f"listen {WITHOUT} ssl",
-        "/nginx.pid;": "/without.pid;",
+        "/run/dockmirror-gateway/": f"{RUN}/",
     }
     for old, new in changes.items():
         if old not in text:
@@ -86,7 +87,8 @@ def turn(port: int) -> float:
 def measure() -> dict[str, Any]:
     """Bytes a second for all clients together, with a password and without, by turns."""
     (BENCH / "without.conf").write_text(without_a_question((BENCH / "registry.conf").read_text()))
-    SOCKET.parent.mkdir(exist_ok=True)
+    for directory in (SOCKET.parent, RUN):
+        directory.mkdir(exist_ok=True)
     write_users()
     os.umask(0)  # the workers of Nginx have to reach the socket
     commands: dict[Place, list[str]] = {
