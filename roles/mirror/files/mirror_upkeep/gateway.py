@@ -98,8 +98,7 @@ class Client:
 
     def _get(self, path: str) -> http.client.HTTPResponse:
         try:
-            self._connection.request("GET", path, headers=self._headers)
-            response = self._connection.getresponse()
+            response = self._send(path)
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise UpkeepError(f"the gateway of this host does not answer: {error}") from error
@@ -108,6 +107,19 @@ class Client:
             self._connection.close()
             raise UpkeepError(f"{path}: {response.status} {_message(body)}")
         return response
+
+    def _send(self, path: str) -> http.client.HTTPResponse:
+        used = self._connection.sock is not None
+        try:
+            self._connection.request("GET", path, headers=self._headers)
+            return self._connection.getresponse()
+        except (ConnectionError, ssl.SSLEOFError):
+            self._connection.close()
+            if not used:
+                raise
+        # The gateway hangs up on an idle connection, as at a reload: that says nothing about the image.
+        self._connection.request("GET", path, headers=self._headers)
+        return self._connection.getresponse()
 
 
 def _message(body: str) -> str:

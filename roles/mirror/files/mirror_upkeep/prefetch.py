@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import http.client
 import re
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 from . import state
 from .errors import UpkeepError
@@ -19,6 +20,9 @@ from .settings import Settings, Upstream, Wish
 FILE = "prefetch.json"
 
 Budget = Callable[[Upstream], "int | None"]
+
+_BROKEN = (OSError, http.client.HTTPException, AttributeError, KeyError, TypeError, ValueError)
+"""What comes of an answer that ends too early, or that is not what it should be."""
 
 
 class _Postponed(Exception):
@@ -113,25 +117,39 @@ class Run:
         self._write()
         return report
 
-    def _pull(self, wish: Wish) -> Any:
+    def _pull(self, wish: Wish) -> Iterator[tuple[str, Any]]:
         name = f"{wish.upstream}/{wish.repository}"
-        try:
-            self._check_budget(wish)
-            patterns = any(map(is_pattern, wish.tags))
-            tags = choose(wish, self._client.tags(name) if patterns else [])
-            if not tags:
-                raise UpkeepError(f"no tag fits {', '.join(wish.tags)}")
-        except (_Postponed, UpkeepError) as error:
-            yield f"{name}:{wish.tags[0]}", error
+        tags = self._attempt(functools.partial(self._tags, wish, name))
+        if isinstance(tags, Exception):
+            yield f"{name}:{wish.tags[0]}", tags
             return
         for tag in tags:
-            try:
-                self._check_budget(wish)
-                yield f"{name}:{tag}", pull(self._client, name, tag, wish.platforms)
-            except (_Postponed, UpkeepError) as error:
-                yield f"{name}:{tag}", error
-            except (OSError, http.client.HTTPException, KeyError, TypeError, ValueError) as error:
-                yield f"{name}:{tag}", UpkeepError(f"it broke off: {error!r}")
+            yield f"{name}:{tag}", self._attempt(functools.partial(self._image, wish, name, tag))
+
+    def _attempt(self, work: Callable[[], Any]) -> Any:
+        """What it gives, or the error for which this image, and no other one, is not warm."""
+        failure: Exception
+        try:
+            return work()
+        except (_Postponed, UpkeepError) as error:
+            failure = error
+        except _BROKEN as error:
+            failure = UpkeepError(f"it broke off: {error!r}")
+        # The rest of an answer may still be on its way: the next request needs another connection.
+        self._client.close()
+        return failure
+
+    def _tags(self, wish: Wish, name: str) -> list[str]:
+        self._check_budget(wish)
+        patterns = any(map(is_pattern, wish.tags))
+        tags = choose(wish, self._client.tags(name) if patterns else [])
+        if not tags:
+            raise UpkeepError(f"no tag fits {', '.join(wish.tags)}")
+        return tags
+
+    def _image(self, wish: Wish, name: str, tag: str) -> dict[str, Any]:
+        self._check_budget(wish)
+        return pull(self._client, name, tag, wish.platforms)
 
     def _check_budget(self, wish: Wish) -> None:
         percent = self._budget(self._upstreams[wish.upstream])

@@ -30,6 +30,8 @@ class Registry(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers: dict[str, tuple[int, dict[str, str], bytes]] = {}
         self.asked: list[tuple[str, str, str]] = []
+        self.hangs_up: set[str] = set()
+        """Paths after whose answer the connection ends, which no header announces."""
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     @property
@@ -88,6 +90,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
+        self.close_connection = self.close_connection or path in self.server.hangs_up
 
     do_HEAD = do_GET
 

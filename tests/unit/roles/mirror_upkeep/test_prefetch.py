@@ -77,6 +77,31 @@ def test_one_that_fails_stops_no_other(registry: Registry, settings: Settings) -
     assert (report["ok"], report["failed"], report["last_success"]) == (False, 1, None)
 
 
+def test_a_layer_that_breaks_off_stops_no_other_image(registry: Registry, settings: Settings) -> None:
+    registry.tag(NAME, "1", registry.image(NAME, b"first"))
+    broken = next(path for path in registry.answers if "/blobs/" in path)
+    registry.answers[broken] = (200, {"Content-Length": "1000"}, b"part")
+    registry.hangs_up.add(broken)
+    registry.tag(NAME, "2", registry.image(NAME, b"second"))
+    assert states(run(settings, wish("1", "2"))) == {f"{NAME}:1": "failed", f"{NAME}:2": "warm"}
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"[]"])
+def test_tags_that_cannot_be_read_stop_no_other_image(registry: Registry, settings: Settings, content: bytes) -> None:
+    registry.put(f"/v2/{NAME}/tags/list", content)
+    other = "docker.io/team/other"
+    registry.tag(other, "1", registry.image(other, b"layer"))
+    report = run(settings, wish("3.*"), wish("1", repository="team/other"))
+    assert states(report) == {f"{NAME}:3.*": "failed", f"{other}:1": "warm"}
+    assert report["end"]
+
+
+def test_a_gateway_that_hung_up_meanwhile_is_asked_again(registry: Registry, settings: Settings) -> None:
+    registry.tag(NAME, "1", registry.image(NAME, b"layer"))
+    registry.hangs_up.update(registry.answers)
+    assert run(settings, wish("1"))["ok"]
+
+
 def test_wrong_bytes_fail(registry: Registry, settings: Settings) -> None:
     registry.tag(NAME, "1", registry.image(NAME, b"layer"))
     blob = next(path for path in registry.answers if "/blobs/" in path)
