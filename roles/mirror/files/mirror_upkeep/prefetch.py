@@ -55,20 +55,22 @@ def choose(wish: Wish, tags: list[str]) -> list[str]:
 def platform_of(entry: dict[str, Any]) -> str:
     """The platform of an entry of an index, as ``linux/arm/v7``; the usual variant of arm64 is left out."""
     platform = entry.get("platform") or {}
-    words = [str(platform.get(key) or "") for key in ("os", "architecture", "variant")]
-    if words[1:] == ["arm64", "v8"]:
-        words[2] = ""
-    return "/".join(word for word in words if word)
+    return _spelled("/".join(str(platform[key]) for key in ("os", "architecture", "variant") if platform.get(key)))
+
+
+def _spelled(platform: str) -> str:
+    return platform[: -len("/v8")] if platform.endswith("/arm64/v8") else platform
 
 
 def children(index: Manifest, platforms: list[str]) -> list[str]:
     """Digests of the images in an index for these platforms; raises UpkeepError for one that it does not have."""
     there = {platform_of(entry): str(entry["digest"]) for entry in index.document["manifests"]}
-    missing = [platform for platform in platforms if platform not in there]
+    wanted = list(dict.fromkeys(map(_spelled, platforms)))
+    missing = [platform for platform in wanted if platform not in there]
     if missing:
         known = ", ".join(sorted(name for name in there if not name.startswith("unknown")))
         raise UpkeepError(f"there is no image for {', '.join(missing)}, only for {known}")
-    return [there[platform] for platform in platforms]
+    return [there[platform] for platform in wanted]
 
 
 def pull(client: Client, name: str, tag: str, platforms: list[str]) -> dict[str, Any]:

@@ -44,10 +44,11 @@ def test_an_image_is_pulled_with_all_its_blobs(registry: Registry, settings: Set
     assert state.load(settings.state_dir / FILE) == report
 
 
-def test_of_an_index_only_the_wanted_platforms_are_pulled(registry: Registry, settings: Settings) -> None:
+@pytest.mark.parametrize("arm64", ["linux/arm64", "linux/arm64/v8"])
+def test_of_an_index_only_the_wanted_platforms_are_pulled(registry: Registry, settings: Settings, arm64: str) -> None:
     images = {name: registry.image(NAME, name.encode()) for name in ("linux_amd64", "linux_arm64_v8", "linux_arm_v7")}
     registry.index(NAME, "1", **images, unknown_unknown=registry.image(NAME, b"attestation"))
-    assert run(settings, wish("1", platforms=("linux/amd64", "linux/arm64")))["ok"]
+    assert run(settings, wish("1", platforms=("linux/amd64", arm64)))["ok"]
     pulled = {path for path in registry.paths() if "/manifests/sha256:" in path}
     assert pulled == {f"/v2/{NAME}/manifests/{images[name]['digest']}" for name in ("linux_amd64", "linux_arm64_v8")}
     failed = run(settings, wish("1", platforms=("linux/s390x",)))
