@@ -15,8 +15,8 @@ from .settings import Settings, Upstream
 from .upstream import Answer, head_manifest
 
 FILE = "limits.json"
-# How the registries' logs name a 429 of the upstream.
-_REFUSED = re.compile(r"\b429\b|toomanyrequests", re.IGNORECASE)
+# How the registries' logs name a 429 of the upstream; the number may be a tag or a part of one, too.
+_REFUSED = re.compile(r"toomanyrequests|(?<![\w./@-])(?<!\w:)(?<!reference=)429(?![\w-]|\.\w)", re.IGNORECASE)
 
 Ask = Callable[[Upstream], Answer]
 ReadLog = Callable[[str, str], str]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import re
 import ssl
@@ -91,18 +92,21 @@ def head_manifest(upstream: Upstream) -> Answer:
             challenge = str(answer.headers.get("WWW-Authenticate") or "")
             credentials = basic
             if challenge.lower().startswith("bearer "):
-                credentials = f"Bearer {_token(opener, challenge, basic)}"
+                credentials = f"Bearer {_token(opener, upstream, challenge, basic)}"
             answer, _body = _send(opener, "HEAD", url, credentials)
-    except (OSError, ValueError) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise UpkeepError(f"{upstream.url} does not answer: {reason}") from error
     return answer
 
 
-def _token(opener: urllib.request.OpenerDirector, challenge: str, basic: str) -> str:
+def _token(opener: urllib.request.OpenerDirector, upstream: Upstream, challenge: str, basic: str) -> str:
     """A token from the service that the challenge names; raises UpkeepError where it gives none."""
     parameters = dict(_PARAMETER.findall(challenge))
     realm = parameters.pop("realm", "")
+    parts = urllib.parse.urlsplit(realm)
+    if parts.scheme != "https" and parts.netloc != urllib.parse.urlsplit(upstream.url).netloc:
+        raise UpkeepError(f"{upstream.url} sends its users to {realm} for a token, which is not encrypted: refused")
     query = urllib.parse.urlencode({name: parameters[name] for name in ("service", "scope") if name in parameters})
     answer, body = _send(opener, "GET", f"{realm}?{query}", basic)
     if answer.status != 200:

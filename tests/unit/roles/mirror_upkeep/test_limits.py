@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,29 @@ def test_a_token_service_that_refuses(registry: Registry, upstream: Upstream) ->
     assert "wrong-secret" not in str(caught.value)
 
 
+def test_credentials_go_to_no_token_service_without_tls(registry: Registry, upstream: Upstream) -> None:
+    challenge = f'Bearer realm="http://localhost:{registry.port}/token",service="a"'
+    registry.put(PATH, b"", {"WWW-Authenticate": challenge}, status=401)
+    upstream.credentials_file.write_text(json.dumps({"Username": "fleet", "Secret": "secret"}))
+    with pytest.raises(UpkeepError, match="which is not encrypted: refused"):
+        head_manifest(upstream)
+    assert registry.paths() == [PATH]
+
+
+def test_an_upstream_that_talks_something_else_is_an_entry_with_an_error(upstream: Upstream) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_say_hello, args=(server,), daemon=True).start()
+        with pytest.raises(UpkeepError, match="does not answer"):
+            head_manifest(upstream._replace(url=f"http://127.0.0.1:{server.getsockname()[1]}"))
+
+
+def _say_hello(server: socket.socket) -> None:
+    connection, _address = server.accept()
+    with connection:
+        connection.recv(4096)
+        connection.sendall(b"220 mail.example.com ESMTP\r\n")
+
+
 def test_an_upstream_that_is_down_is_an_entry_with_an_error(settings: Settings) -> None:
     down = settings.upstreams[0]._replace(url="http://127.0.0.1:1")
     found = update(settings._replace(upstreams=[down]), read_log=lambda _container, _since: "")
@@ -134,6 +159,11 @@ def test_refusals_add_up_over_the_looks(registry: Registry, settings: Settings) 
         ("toomanyrequests: You have reached your pull rate limit.", 1),
         ("sha256:4290000000000000 not found", 0),
         ("http.response.status=404", 0),
+        ('error parsing HTTP 429 response body: invalid character: "<html>"', 1),
+        ('{\\"errors\\":[{\\"status\\":429}]}', 1),
+        ("http.request.uri=/v2/jenkins/jenkins/manifests/2.429 vars.reference=2.429 manifest unknown", 0),
+        ("http.request.uri=/v2/org/app/manifests/429 vars.reference=429 manifest unknown", 0),
+        ("unknown manifest name=org/app tag=429.1-slim", 0),
     ],
 )
 def test_lines_that_tell_of_a_refusal(line: str, counted: int) -> None:
