@@ -128,6 +128,7 @@ def test_registry_2_serves_and_goes_again() -> None:
     )
     with temporarily(*old):
         assert mirror.run("systemctl cat dockmirror-mirror-prefetch.timer").failed, "nothing is to be kept warm"
+        assert not mirror.file("/var/lib/dockmirror/mirror-upkeep/prefetch.json").exists
         assert REGISTRIES["2"]["version"] in mirror.check_output(f"docker exec {CONTAINER} registry --version")
         pull("multi:1")
     assert REGISTRIES["3"]["version"] in mirror.check_output(f"docker exec {CONTAINER} registry --version")
