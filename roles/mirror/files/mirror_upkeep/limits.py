@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from typing import Any, Callable, NamedTuple
 
 from . import state
@@ -19,7 +20,7 @@ FILE = "limits.json"
 _REFUSED = re.compile(r"toomanyrequests|(?<![\w./@-])(?<!\w:)(?<!reference=)429(?![\w-]|\.\w)", re.IGNORECASE)
 
 Ask = Callable[[Upstream], Answer]
-ReadLog = Callable[[str, str], str]
+ReadLog = Callable[[str, float, float], str]
 
 
 class Limit(NamedTuple):
@@ -60,10 +61,10 @@ def _count(text: Any) -> tuple[int | None, int | None]:
     return int(found.group(1)), int(found.group(2)) if found.group(2) else None
 
 
-def instance_log(container: str, since: str) -> str:
-    """What the instance has logged since that time."""
+def instance_log(container: str, since: float, until: float) -> str:
+    """What the instance has logged between two times, as ``time.time()`` gives them."""
     done = subprocess.run(
-        ["docker", "logs", "--since", since, container],
+        ["docker", "logs", "--since", f"{since:.6f}", "--until", f"{until:.6f}", container],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=False,
@@ -89,13 +90,15 @@ def update(settings: Settings, ask: Ask = head_manifest, read_log: ReadLog = ins
 
 
 def _entry(upstream: Upstream, before: dict[str, Any], ask: Ask, read_log: ReadLog) -> dict[str, Any]:
-    time = state.now()
+    now, until = state.now(), time.time()
     # The log may turn over, so its lines are counted once and the sum is kept. It begins with the first look.
-    new = refusals(read_log(upstream.container, before["time"])) if before.get("time") else 0
+    since = before.get("log_read_until")
+    new = refusals(read_log(upstream.container, since, until)) if since else 0
     entry: dict[str, Any] = {
-        "time": time,
+        "time": now,
+        "log_read_until": until,
         "refused": before.get("refused", 0) + new,
-        "refused_last": time if new else before.get("refused_last"),
+        "refused_last": now if new else before.get("refused_last"),
         "error": None,
         **Limit()._asdict(),
     }

@@ -108,7 +108,7 @@ def _say_hello(server: socket.socket) -> None:
 
 def test_an_upstream_that_is_down_is_an_entry_with_an_error(settings: Settings) -> None:
     down = settings.upstreams[0]._replace(url="http://127.0.0.1:1")
-    found = update(settings._replace(upstreams=[down]), read_log=lambda _container, _since: "")
+    found = update(settings._replace(upstreams=[down]), read_log=lambda *_arguments: "")
     assert found["docker.io"]["remaining"] is None
     assert "http://127.0.0.1:1 does not answer: " in found["docker.io"]["error"]
     assert limits.remaining_percent(down) is None
@@ -127,7 +127,7 @@ def test_a_proxy_is_used_unless_the_upstream_is_among_its_exceptions(registry: R
 
 def test_an_upstream_without_a_known_repository_is_not_asked(registry: Registry, settings: Settings) -> None:
     nameless = settings.upstreams[0]._replace(repository="")
-    found = update(settings._replace(upstreams=[nameless]), read_log=lambda _container, _since: "")
+    found = update(settings._replace(upstreams=[nameless]), read_log=lambda *_arguments: "")
     assert found["docker.io"]["error"] is None
     assert registry.asked == []
     assert limits.remaining_percent(nameless) is None
@@ -135,20 +135,21 @@ def test_an_upstream_without_a_known_repository_is_not_asked(registry: Registry,
 
 def test_refusals_add_up_over_the_looks(registry: Registry, settings: Settings) -> None:
     registry.put(PATH, b"{}", HEADERS)
-    seen: list[str] = []
+    seen: list[tuple[float, float]] = []
 
-    def read_log(container: str, since: str) -> str:
+    def read_log(container: str, since: float, until: float) -> str:
         assert container == "dockmirror-mirror-docker-io"
-        seen.append(since)
+        seen.append((since, until))
         return "level=error msg=unexpected HTTP status: 429 Too Many Requests\nother\n"
 
     first = update(settings, read_log=read_log)["docker.io"]
     assert (first["refused"], first["refused_last"]) == (0, None), "what was before the first look is not known"
-    assert update(settings, read_log=read_log)["docker.io"]["refused"] == 1
-    last = update(settings, read_log=lambda _container, _since: "")["docker.io"]
+    second = update(settings, read_log=read_log)["docker.io"]
+    assert second["refused"] == 1
+    last = update(settings, read_log=lambda *_arguments: "")["docker.io"]
     assert last["refused"] == 1
     assert last["refused_last"]
-    assert seen[0] == first["time"]
+    assert seen == [(first["log_read_until"], second["log_read_until"])], "each line is counted once"
     assert state.load(settings.state_dir / limits.FILE)["docker.io"] == last
 
 
