@@ -29,7 +29,7 @@ LIVE = {
 LAST_RELOAD = (
     "curl --silent --get --unix-socket /run/docker.sock http://localhost/events "
     '--data-urlencode \'filters={"type":["daemon"],"event":["reload"]}\' '
-    "--data since=0 --data until=$(date +%s) | tail -1"
+    "--data since=0 --data until=$(date +%s.%N) | tail -1"
 )
 
 
