@@ -48,7 +48,7 @@ def test_an_unchanged_run_does_nothing(converged: Engines) -> None:
     )
     reloads = converged.sh(
         "curl --silent --get --unix-socket /run/docker.sock http://localhost/events --data-urlencode "
-        f'\'filters={{"event":["reload"]}}\' --data since={mark[converged.names[0]]} --data until=$(date +%s)'
+        f'\'filters={{"event":["reload"]}}\' --data since={mark[converged.names[0]]} --data until=$(date +%s.%N)'
     )
     assert set(reloads.values()) == {""}
 
