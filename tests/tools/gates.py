@@ -9,7 +9,7 @@
 A gate that needs a program which this machine cannot have is skipped, and the summary says so.
 
 A gate that fails does not stop the others: the summary at the end tells the whole story. The exit code is 0 only when
-every gate passed. The scenarios, which wait for their hosts most of the time, run three at a time. The last line counts
+every gate passed. The scenarios, which wait for their hosts most of the time, run two at a time. The last line counts
 tests: each test of pytest, and each gate that is not a run of pytest as one.
 """
 
@@ -41,7 +41,7 @@ CAUSE_LINES = 20
 # How Ansible, pytest, molecule and ansible-test begin a line that says what failed.
 CAUSE = re.compile(r"\[ERROR\]|fatal: |FAILED |E   |CRITICAL|ERROR: |FATAL: |lab: ")
 MINUTE = 60.0
-AT_A_TIME = 3
+AT_A_TIME = 2
 LONG = ("registry_operations", "default", "registry", "mirror_fleet")
 """The scenarios that take longest, in that order."""
 REPORT = Lock()
