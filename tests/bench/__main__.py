@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, dockmirror.fleet contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``make bench``: measure on a host of the lab, and write docs/benchmarks.md."""
+"""``make bench``: measure on hosts of the lab, and write docs/benchmarks.md; an argument is a part to measure alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from tests.bench import engines
-from tests.bench.report import text
+from tests.bench.report import PARTS, text
 from tests.lab import artefacts, engine, fleet, paths, platforms
 from tests.lab.run import LabError, docker, run
 from tests.tools.stage import CACHE, ROOT
@@ -28,24 +28,23 @@ RENDERED = ("gateway.conf", "static.conf", "registry.conf", "mirror.yml", "plain
 REPORT = ROOT / "docs/benchmarks.md"
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Measure; the exit code is 1 when a figure misses its goal, and 2 when nothing could be measured."""
+    parts = arguments or list(PARTS)
+    if unknown := [part for part in parts if part not in PARTS]:
+        print(f"bench: there is no part {unknown[0]}; there are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
     try:
         engine.up()
-        artefacts.build([HOST[0].image])
-        if not (paths.REGISTRY / "3/registry").exists():
-            raise LabError("the benchmark needs registry 3, which cannot be had on this machine")
-        container = fleet.up(FLEET, HOST)[0].container
-        try:
-            results = measure(container)
-        finally:
-            fleet.down(FLEET)
-        results["engines"] = engines.measure()
+        results = on_one_host([part for part in parts if part != "engines"])
+        if "engines" in parts:
+            results["engines"] = engines.measure()
     except LabError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
+    OUTPUT.mkdir(parents=True, exist_ok=True)
     (OUTPUT / "results.json").write_text(json.dumps(results, indent=2) + "\n")
-    report, missed = text(results)
+    report, missed = text(results, REPORT.read_text() if REPORT.exists() else "")
     REPORT.write_text(report)
     print(report)
     for line in missed:
@@ -53,8 +52,22 @@ def main() -> int:
     return 1 if missed else 0
 
 
-def measure(container: str) -> dict[str, object]:
-    """Set the host up and run the measurements there."""
+def on_one_host(parts: list[str]) -> dict[str, object]:
+    """What is measured on the loopback of one host, and what machine it is."""
+    if not parts:
+        return {"machine": machine("")}
+    artefacts.build([HOST[0].image])
+    if not (paths.REGISTRY / "3/registry").exists():
+        raise LabError("the benchmark needs registry 3, which cannot be had on this machine")
+    container = fleet.up(FLEET, HOST)[0].container
+    try:
+        return measure(container, parts)
+    finally:
+        fleet.down(FLEET)
+
+
+def measure(container: str, parts: list[str]) -> dict[str, object]:
+    """Set the host up and run the measurements of these parts there."""
     build = run("docker", "exec", container, "nginx", "-V").stderr
     kernel_tls = docker("exec", container, "cat", "/proc/sys/net/ipv4/tcp_available_ulp", check=False)
     render({"bench_output": str(OUTPUT), "bench_nginx": build, "bench_kernel_tls": kernel_tls})
@@ -69,11 +82,16 @@ def measure(container: str) -> dict[str, object]:
     certificate = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     files = ["-out", f"{GATEWAY_DIRS[0]}/server.crt", "-keyout", f"{GATEWAY_DIRS[0]}/server.key"]
     docker("exec", container, *certificate, "-days", "1", "-subj", "/CN=bench", *files)
-    done = docker("exec", "-w", INSIDE, container, "python3", "-m", "tests.bench.measure", timeout=3600)
+    done = docker("exec", "-w", INSIDE, container, "python3", "-m", "tests.bench.measure", *parts, timeout=3600)
     found: dict[str, object] = json.loads(done.splitlines()[-1])
     version = run("docker", "exec", container, "nginx", "-v").stderr.strip().removeprefix("nginx version: nginx/")
-    found["machine"] = f"{os.cpu_count()} processors, {platform.machine()}, Linux {platform.release()}, Nginx {version}"
+    found["machine"] = machine(f", Nginx {version}")
     return found
+
+
+def machine(programs: str) -> str:
+    """What the figures were measured on, followed by *programs*."""
+    return f"{os.cpu_count()} processors, {platform.machine()}, Linux {platform.release()}{programs}"
 
 
 def render(variables: dict[str, str]) -> None:
@@ -91,4 +109,4 @@ def render(variables: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

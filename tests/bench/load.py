@@ -37,6 +37,11 @@ TIMEOUT = 600
 class Failed(Exception):
     """A client did not get what it should; the text says what it got."""
 
+    def __init__(self, text: str, status: int = 0) -> None:
+        """The *status* is that of the answer, if that is what is wrong."""
+        super().__init__(text)
+        self.status = status
+
 
 class Client:
     """One client with one connection over TLS, as an engine has it."""
@@ -86,7 +91,7 @@ class Client:
         self._connection.request("GET", path, headers=self._headers)
         response = self._connection.getresponse()
         if response.status != 200:
-            raise Failed(f"{path}: HTTP {response.status}: {response.read(300)!r}")
+            raise Failed(f"{path}: HTTP {response.status}: {response.read(300)!r}", response.status)
         return response
 
 

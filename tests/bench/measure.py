@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The measurements: everything on loopback of one host of the lab, ours and the plain way by turns.
 
-Standard library only: it runs on that host. Prints one JSON object.
+Standard library only: it runs on that host. Its arguments are the parts to measure; prints one JSON object.
 """
 
 from __future__ import annotations
@@ -151,10 +151,10 @@ def commands() -> dict[Place, Sequence[str]]:
     }
 
 
-def main() -> None:
-    """Measure, and print the results."""
+def mirror() -> dict[str, Any]:
+    """All that is measured of a mirror."""
     with services(commands()):
-        results = {
+        return {
             "copies": copies(),
             "tag_requests": tag_requests(),
             "throughput": throughput(),
@@ -163,8 +163,12 @@ def main() -> None:
             "uplink": UPLINK,
             "image_size": LAYERS * LAYER_SIZE,
         }
-    results["registry"] = registry.measure()
-    print(json.dumps(results))
+
+
+def main() -> None:
+    """Measure the parts that are named, and print the results of each by its name."""
+    parts = {"mirror": mirror, "registry": registry.measure}
+    print(json.dumps({name: parts[name]() for name in sys.argv[1:]}))
 
 
 if __name__ == "__main__":

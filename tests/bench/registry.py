@@ -16,7 +16,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.bench.load import Client, together
+from tests.bench.load import Client, Failed, together
 from tests.bench.services import BENCH, Place, services
 from tests.bench.upstream import MANIFEST_TYPE, image
 
@@ -77,6 +77,23 @@ def pull(client: Client) -> None:
         client.get(f"/v2/{REPOSITORY}/blobs/{blob['digest']}")
 
 
+def check() -> None:
+    """Only on one side is anybody asked for a password, and there a wrong one does not do."""
+    for port, password, answer in (
+        (WITH, None, 401),
+        (WITH, (USER, "another-Pa55word"), 401),
+        (WITH, (USER, PASSWORD), 200),
+        (WITHOUT, None, 200),
+    ):
+        status = 200
+        try:
+            Client(port, password).manifest(REPOSITORY)
+        except Failed as problem:
+            status = problem.status
+        if status != answer:
+            raise SystemExit(f"port {port} answers {status} instead of {answer}: the comparison would mean nothing")
+
+
 def turn(port: int) -> float:
     """Seconds until the last client has the image."""
     write_users()
@@ -99,6 +116,7 @@ def measure() -> dict[str, Any]:
     }
     with services(commands):
         push()
+        check()
         size = Client(WITH, (USER, PASSWORD)).pull(REPOSITORY)
         runs = [
             {port: turn(port) for port in (WITH, WITHOUT)[:: 1 if number % 2 else -1]} for number in range(RUNS + 1)

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.bench.report import text
+from tests.bench.report import PARTS, text
 from tests.bench.upstream import digest, image
 
 GOOD: dict[str, Any] = {
     "machine": "2 processors",
-    "image_size": 16 << 20,
-    "uplink": 12_500_000,
-    "copies": [{"clients": 100, "ours": 1.0, "plain": 98.5}],
-    "tag_requests": {"ours": 2, "plain": 110},
-    "throughput": [{"clients": 10, "ours": 9e8, "static": 9e8, "ratio": 1.0, "processor_ratio": 0.97}],
-    "wall_unlimited": {"ours": 1.6, "plain": 2.0, "ratio": 0.8},
-    "wall_limited": {"ours": 2.3, "plain": 40.7, "ratio": 0.06},
+    "mirror": {
+        "image_size": 16 << 20,
+        "uplink": 12_500_000,
+        "copies": [{"clients": 100, "ours": 1.0, "plain": 98.5}],
+        "tag_requests": {"ours": 2, "plain": 110},
+        "throughput": [{"clients": 10, "ours": 9e8, "static": 9e8, "ratio": 1.0, "processor_ratio": 0.97}],
+        "wall_unlimited": {"ours": 1.6, "plain": 2.0, "ratio": 0.8},
+        "wall_limited": {"ours": 2.3, "plain": 40.7, "ratio": 0.06},
+    },
     "engines": {
         "clients": 4,
         "image_size": 31 << 20,
@@ -37,12 +39,15 @@ GOOD: dict[str, Any] = {
     },
 }
 BAD: dict[str, Any] = {
-    **GOOD,
-    "copies": [{"clients": 100, "ours": 1.5, "plain": 98.5}],
-    "tag_requests": {"ours": 3, "plain": 110},
-    "throughput": [{"clients": 10, "ours": 8e8, "static": 9e8, "ratio": 0.89, "processor_ratio": 0.97}],
-    "wall_unlimited": {"ours": 2.6, "plain": 2.0, "ratio": 1.3},
-    "wall_limited": {"ours": 8.0, "plain": 40.0, "ratio": 0.2},
+    "machine": "2 processors",
+    "mirror": {
+        **GOOD["mirror"],
+        "copies": [{"clients": 100, "ours": 1.5, "plain": 98.5}],
+        "tag_requests": {"ours": 3, "plain": 110},
+        "throughput": [{"clients": 10, "ours": 8e8, "static": 9e8, "ratio": 0.89, "processor_ratio": 0.97}],
+        "wall_unlimited": {"ours": 2.6, "plain": 2.0, "ratio": 1.3},
+        "wall_limited": {"ours": 8.0, "plain": 40.0, "ratio": 0.2},
+    },
     "engines": {**GOOD["engines"], "ours": {"copies": 1.5, "seconds": 4.0}, "ratio": 1.5},
     "registry": {**GOOD["registry"], "ratio": 0.5},
 }
@@ -70,6 +75,29 @@ def test_goals_that_are_missed() -> None:
         "real engines took 1.50 of the plain time, more than 1.15",
         "with a password the throughput is 0.50 of that without, less than 0.9",
     ]
+
+
+def only(part: str, results: dict[str, Any]) -> dict[str, Any]:
+    """As if this part alone had been measured."""
+    return {name: results[name] for name in ("machine", part)}
+
+
+def test_a_part_alone_replaces_its_sections_and_nothing_else() -> None:
+    whole, _missed = text(GOOD)
+    for part in PARTS:
+        assert text(only(part, GOOD), whole)[0] == whole
+    mixed, missed = text(only("mirror", BAD), whole)
+    assert len(missed) == 5
+    assert mixed == text({**GOOD, "mirror": BAD["mirror"]})[0]
+    assert text(BAD, whole)[0] == text(BAD)[0], "a whole run keeps nothing"
+
+
+def test_a_part_that_the_page_did_not_have_comes_last() -> None:
+    before, _missed = text(only("mirror", GOOD))
+    after, missed = text(only("registry", GOOD), before)
+    assert missed == []
+    assert after.startswith(before)
+    assert after.rindex("\n## ") == after.index("\n## A password at the private registry")
 
 
 def test_each_repository_has_layers_of_its_own() -> None:
