@@ -40,10 +40,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: One mapping per upstream with C(name), C(address), C(data_dir), C(allow) and C(deny).
+  description: Mappings with C(name), C(address), C(data_dir), C(allow), C(deny) and C(probe_repository).
   type: list
   elements: dict
-  sample: [{name: docker.io, address: "127.0.0.1:21394", data_dir: "", allow: [], deny: []}]
+  sample:
+    - {name: docker.io, address: "127.0.0.1:21394", data_dir: "", allow: [], deny: [], probe_repository: library/alpine}
 """
 
 from collections.abc import Callable

@@ -10,7 +10,7 @@ import re
 from typing import Any, Mapping
 
 from ansible_collections.dockmirror.fleet.plugins.module_utils.acme_settings import acme_problems
-from ansible_collections.dockmirror.fleet.plugins.module_utils.mirror_upstreams import pattern_problems
+from ansible_collections.dockmirror.fleet.plugins.module_utils.mirror_upstreams import REPOSITORY, pattern_problems
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DNS_NAME = re.compile(rf"^(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*$", re.IGNORECASE)
@@ -136,6 +136,9 @@ def _upstream_problems(upstreams: list[Mapping[str, Any]]) -> list[str]:
             found.extend(
                 f"gateway_upstreams: {name}: {text}" for text in pattern_problems(name, key, upstream.get(key))
             )
+        repository = str(upstream.get("probe_repository") or "")
+        if repository and not REPOSITORY.match(repository):
+            found.append(f"gateway_upstreams: {name}: '{repository}' is not a repository name such as library/alpine.")
         if name in seen:
             found.append(f"gateway_upstreams: {name} is there twice.")
         seen.add(name)

@@ -136,6 +136,7 @@ def endpoints(upstreams: Iterable[Mapping[str, Any]], port_base: int, data_dir: 
             "data_dir": f"{data_dir.rstrip('/')}/{item['name']}" if data_dir else "",
             "allow": item["allow"],
             "deny": item["deny"],
+            "probe_repository": item["probe_repository"],
         }
         for item in instances(upstreams, port_base)
     ]

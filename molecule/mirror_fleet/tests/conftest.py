@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 from typing import Any, NamedTuple
@@ -35,21 +36,27 @@ class Client(NamedTuple):
     def address(self) -> str:
         return testing.address(self.name)
 
+    def forget(self, *images: str) -> None:
+        """Remove them, as far as they are there."""
+        for image in images:
+            self.host.run(self.command("remove", image))
+
     def pull(self, image: str) -> None:
         """Pull what is not there."""
-        self.host.run(self._command("remove", image))
-        self.host.check_output(self._command("pull", image))
+        self.forget(image)
+        self.host.check_output(self.command("pull", image))
 
     def try_to_pull(self, image: str) -> Any:
         """Pull what may not be there; gives the outcome."""
-        return self.host.run(self._command("pull", image))
+        return self.host.run(self.command("pull", image))
 
     def digest(self, image: str) -> str:
         """The digest of the manifest that was pulled."""
-        text = str(self.host.check_output(self._command("digest", image)))
+        text = str(self.host.check_output(self.command("digest", image)))
         return "sha256:" + text.partition("sha256:")[2][:64]
 
-    def _command(self, what: str, image: str) -> str:
+    def command(self, what: str, image: str) -> str:
+        """The command that does it."""
         return COMMANDS[self.runtime][what].format(image=image)
 
 
@@ -92,14 +99,26 @@ def image(upstream: str) -> str:
     return f"{upstream}/{REPOSITORY}:1.0"
 
 
-def content_of(upstream: str) -> str:
-    """The digest that the image has at its upstream, asked of the registry behind the simulated ones."""
+def _at_the_hub(upstream: str, options: str) -> str:
+    """Ask the registry behind the simulated upstreams, which is always up, for the image's manifest."""
     folder = "" if upstream == "docker.io" else f"{upstream}/"
-    headers = testing.first("hub").check_output(
-        f"curl -fsS -I -H 'Accept: {ACCEPT}' http://127.0.0.1:5000/v2/{folder}{REPOSITORY}/manifests/1.0"
-    )
-    found = [line.split()[1] for line in headers.splitlines() if line.lower().startswith("docker-content-digest")]
-    return str(found[0])
+    url = f"http://127.0.0.1:5000/v2/{folder}{REPOSITORY}/manifests/1.0"
+    return str(testing.first("hub").check_output(f"curl -fsS {options} -H 'Accept: {ACCEPT}' {url}"))
+
+
+@functools.cache
+def content_of(upstream: str) -> str:
+    """The digest that the image has at its upstream."""
+    headers = _at_the_hub(upstream, "-I").splitlines()
+    found = [line.split()[1] for line in headers if line.lower().startswith("docker-content-digest")]
+    return found[0]
+
+
+@functools.cache
+def blobs_of(upstream: str) -> frozenset[str]:
+    """The digests of the image's configuration and layers."""
+    manifest = json.loads(_at_the_hub(upstream, "-s"))
+    return frozenset(blob["digest"] for blob in (manifest["config"], *manifest["layers"]))
 
 
 def ask(host: Any, url: str) -> tuple[str, dict[str, Any]]:

@@ -116,6 +116,10 @@ def test_bad_settings_of_a_registry(settings: dict[str, Any], message: str) -> N
             {"upstreams": [{"name": "quay.io", "address": "127.0.0.1:1", "data_dir": "/srv/my data"}]},
             "gateway_upstreams: quay.io: data_dir '/srv/my data' must be an absolute path",
         ),
+        (
+            {"upstreams": [{"name": "quay.io", "address": "127.0.0.1:1", "probe_repository": "a;b"}]},
+            "gateway_upstreams: quay.io: 'a;b' is not a repository name",
+        ),
         ({"manifest_timeout": 0}, "gateway_manifest_timeout must be at least 1"),
         ({"cache_tag_time": 0}, "gateway_cache_tag_time must be at least 1"),
         ({"cache_keep_days": 0}, "gateway_cache_keep_days must be at least 1"),

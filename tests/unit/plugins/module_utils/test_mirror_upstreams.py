@@ -76,6 +76,7 @@ def test_the_gateway_is_told_where_each_mirror_listens() -> None:
             "data_dir": "/srv/mirror/docker.io",
             "allow": ["library/*"],
             "deny": ["library/mysql"],
+            "probe_repository": "library/alpine",
         },
         {
             "name": "registry.example.com:5000",
@@ -83,6 +84,7 @@ def test_the_gateway_is_told_where_each_mirror_listens() -> None:
             "data_dir": "/srv/mirror/registry.example.com:5000",
             "allow": [],
             "deny": [],
+            "probe_repository": OTHER["probe_repository"],
         },
     ]
     assert endpoints([HUB], BASE)[0]["data_dir"] == ""
