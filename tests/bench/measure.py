@@ -124,10 +124,11 @@ def read_warm(port: int, path: str, clients: int, reads: int) -> tuple[float, fl
 
 @functools.cache
 def nginx(port: int) -> list[int]:
-    """Ids of the processes of the Nginx on *port*."""
+    """Ids of the main process and the workers of the Nginx on *port*; the loader of its cache ends after a minute."""
     main = Path(f"/run/dockmirror-gateway/{'nginx' if port == OURS else 'static'}.pid").read_text().strip()
     children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
-    return [int(pid) for pid in (main, *children)]
+    workers = [pid for pid in children if b"worker process" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [int(pid) for pid in (main, *workers)]
 
 
 def processor_time(port: int) -> float:
