@@ -48,6 +48,7 @@ KEYS = frozenset(
         "probe_tag",
         "allow",
         "deny",
+        "quota_share",
     ]
 )
 
@@ -119,6 +120,7 @@ def instances(upstreams: Iterable[Mapping[str, Any]], port_base: int) -> list[di
                 "probe_tag": str(upstream.get("probe_tag") or tag or "latest"),
                 "allow": [str(pattern) for pattern in upstream.get("allow") or []],
                 "deny": [str(pattern) for pattern in upstream.get("deny") or []],
+                "quota_share": float(upstream["quota_share"]) if upstream.get("quota_share") else None,
             }
         )
     return result
@@ -211,7 +213,7 @@ def _problems_of(name: str, item: Mapping[str, Any], major: int | None) -> list[
     unknown = sorted(str(key) for key in set(item) - KEYS)
     if unknown:
         found.append("unknown settings {}. Known are {}.".format(", ".join(unknown), ", ".join(sorted(KEYS))))
-    for key in sorted(KEYS - {"allow", "allow_http", "deny", "port", "ttl"}):
+    for key in sorted(KEYS - {"allow", "allow_http", "deny", "port", "quota_share", "ttl"}):
         if item.get(key) is not None and not isinstance(item[key], (str, int, float)):
             found.append(f"{key} must be a string, not a {_kind(item[key])}.")
     if isinstance(item.get("remote_url", ""), str):
@@ -379,7 +381,7 @@ def override_problems(override: Any) -> list[str]:
                 found.append(
                     f"mirror_config_override must not set storage.{driver}.{key}: the registry has no such setting"
                     " and ignores it"
-                    " without a word, so the disk would not be bounded."
+                    " without a word, so the disk would not be bounded; mirror_storage_quota bounds it."
                 )
     return found
 

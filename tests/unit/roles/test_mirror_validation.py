@@ -49,7 +49,15 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], str]] = {
     "version": ({"mirror_registry_version": "latest"}, "mirror_registry_version 'latest' is not known"),
     "maxsize": (
         {"mirror_config_override": {"storage": {"filesystem": {"maxsize": "100G"}}}},
-        "the registry has no such setting and ignores it without a word",
+        "ignores it without a word, so the disk would not be bounded; mirror_storage_quota bounds it",
+    ),
+    "quota": ({"mirror_storage_quota": "200"}, "mirror_storage_quota: '200' is not a size such as 200G"),
+    "shares": (
+        {
+            "mirror_upstreams": [{**HUB, "quota_share": 60}, {"name": "quay.io", "quota_share": 60}],
+            "mirror_storage_quota": "1G",
+        },
+        "The quota_share of docker.io, quay.io are 120 % together",
     ),
     "blobdescriptor": (
         {"mirror_config_override": {"storage": {"cache": {"blobdescriptor": "inmemory"}}}},
