@@ -96,6 +96,11 @@ def longest_first(names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: (LONG.index(name) if name in LONG else len(LONG), name))
 
 
+def real_registries() -> list[str]:
+    """The files of unit tests that run the registry's own programs."""
+    return sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tests/unit/**/test_real_*.py"))
+
+
 def all_gates() -> list[Gate]:
     """Every gate, from quick to slow."""
     gates = [
@@ -123,6 +128,8 @@ def all_gates() -> list[Gate]:
         Gate("build", "build", [python("-m", "tests.tools.tarball")]),
         Gate("sanity", "sanity", [python("-m", "tests.tools.sanity")], timeout=15 * MINUTE),
         Gate("lab", "lab", [python("-m", "tests.lab", "build")], timeout=20 * MINUTE),
+        # The unit tests that want the registry's real programs skip themselves until the lab has built those.
+        Gate("real-registries", "registries", [python("-m", "pytest", "--quiet", *real_registries())], pytest=True),
     ]
     gates += [
         Gate(

@@ -8,11 +8,8 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
 import queue
 import random
-import socket
-import subprocess
 import threading
 import time
 from collections import defaultdict
@@ -29,6 +26,7 @@ from mirror_quota.settings import Size
 from mirror_quota.watch import watch
 from tests.lab.mkimage import DOCKER_MANIFEST, Image, digest, random_layer, registry_tree
 from tests.lab.registryimage import program
+from tests.lab.registryprocess import registry, wait
 
 from .conftest import MIB, Host, blobs, layers, usage
 
@@ -37,45 +35,6 @@ SHARED = random_layer(1, "shared")
 
 def image(name: str) -> Image:
     return Image(f"library/{name}", ("1",), (SHARED, random_layer(1, name)))
-
-
-@contextlib.contextmanager
-def registry(major: str, folder: Path, **more: Any) -> Iterator[int]:
-    """Run that registry until the block ends; gives its port."""
-    executable = program(major)
-    if not executable.exists():
-        pytest.skip(f"registry {major} was not built: run `python -m tests.lab build`")
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = int(server.getsockname()[1])
-    settings = {
-        "version": 0.1,
-        "log": {"level": "error"},
-        "storage": {"filesystem": {"rootdirectory": str(folder)}, "delete": {"enabled": True}},
-        "http": {"addr": f"127.0.0.1:{port}", "relativeurls": True},
-        **more,
-    }
-    config = folder.parent / f"{folder.name}-{port}.yml"
-    config.write_text(json.dumps(settings))
-    process = subprocess.Popen(
-        [str(executable), "serve", str(config)],
-        env={**os.environ, "OTEL_TRACES_EXPORTER": "none"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait(lambda: process.poll() is None and not socket.socket().connect_ex(("127.0.0.1", port)))
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def wait(condition: Any, seconds: float = 30) -> None:
-    """Wait until it holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.01)
 
 
 @pytest.fixture(params=["3", "2"])
