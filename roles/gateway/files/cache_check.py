@@ -1,11 +1,14 @@
 # Copyright: (c) 2026, dockmirror.fleet contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Removes from the gateway's cache what is not what its digest says.
+"""Removes from the gateway's cache what is not what its digest says, and notes that its disk is full.
 
 Nginx keeps an answer whose length is right, whatever its bytes are. This program reads everything that comes into the
 cache once, and removes what is wrong, from the cache and from the mirrors' data behind it; the next client makes them
 fetch it again. Clients verify digests by themselves: without this they would get the same wrong bytes again and again.
+
+On a full disk Nginx breaks off an answer that it cannot write to its cache. So a file is there while space is short,
+and as long as it is, Nginx passes on what it does not have without keeping it.
 
 It runs as a service, and needs nothing but the standard library.
 """
@@ -183,6 +186,28 @@ class Checker:
                 continue
 
 
+def note_space(note: str, free: int, least: int) -> bool:
+    """Have the file *note* while less than half of *least* bytes is free, until all of it is; whether that changed.
+
+    Between the two it stays as it is. Nginx removes by itself what was not used for long while less than *least* is
+    free, so that the file is seldom there.
+    """
+    there = os.path.exists(note)
+    if free < least / 2 and not there:
+        with open(note, "w", encoding="ascii"):
+            return True
+    if free >= least and there:
+        os.unlink(note)
+        return True
+    return False
+
+
+def free_bytes(path: str) -> int:
+    """Bytes that are free for others than root where *path* is."""
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
 def _remove(path: str, checked: os.stat_result) -> None:
     """Remove a file, unless it is another one by now than that which was checked."""
     if os.stat(path).st_ino == checked.st_ino:
@@ -195,9 +220,15 @@ def main() -> None:
     parser.add_argument("--cache", action="append", required=True, help="directory of a cache of Nginx")
     parser.add_argument("--mirror", action="append", default=[], help="data directory of a mirror")
     parser.add_argument("--state", required=True, help="file that remembers what was verified")
+    parser.add_argument("--full", required=True, help="file that is there while space is short")
+    parser.add_argument("--min-free", type=int, required=True, help="bytes that should be free")
     arguments = parser.parse_args()
     checker = Checker(arguments.cache, arguments.mirror, arguments.state)
     while True:
+        if note_space(arguments.full, free_bytes(os.path.dirname(arguments.state)), arguments.min_free):
+            short = os.path.exists(arguments.full)
+            sys.stdout.write("space is short: nothing new is cached\n" if short else "there is space again\n")
+            sys.stdout.flush()
         for verdict in checker.look(time.time()):
             sys.stdout.write(f"removed {verdict.expected}: what upstream sent was {verdict.actual}\n")
             sys.stdout.flush()

@@ -171,3 +171,19 @@ def test_a_clock_that_is_put_back_makes_it_read_everything(cache: Cache) -> None
     cache.now -= 3600
     assert cache.look() == 1
     assert not path.exists()
+
+
+def test_short_space_is_noted_until_there_is_enough_again(tmp_path: Path) -> None:
+    note = tmp_path / "full"
+
+    def look(free: int) -> tuple[bool, bool]:
+        return cache_check.note_space(str(note), free, 100), note.exists()
+
+    assert look(100) == (False, False)
+    assert look(50) == (False, False)
+    assert look(49) == (True, True)
+    assert look(0) == (False, True)
+    assert look(99) == (False, True), "or it would come and go all the time"
+    assert look(100) == (True, False)
+    assert look(50) == (False, False)
+    assert cache_check.free_bytes(str(tmp_path)) > 0
