@@ -125,15 +125,48 @@ def test_registry_2_serves_and_goes_again() -> None:
         mirror_registry_version="2",
         mirror_registry_image_archive=str(paths.IMAGES / REGISTRIES["2"]["archive"]),
         mirror_prefetch=[],
+        mirror_storage_quota="",
+        mirror_storage_min_free="",
+        mirror_scrub_days=0,
     )
     with temporarily(*old):
+        assert mirror.run("systemctl list-unit-files | grep -E 'mirror-(quota|scrub)'").stdout == ""
+        assert not mirror.file("/usr/local/sbin/dockmirror-mirror-quota").exists
+        assert not mirror.file("/usr/local/sbin/dockmirror-mirror-scrub").exists
         assert mirror.run("systemctl cat dockmirror-mirror-prefetch.timer").failed, "nothing is to be kept warm"
         assert not mirror.file("/var/lib/dockmirror/mirror-upkeep/prefetch.json").exists
         assert REGISTRIES["2"]["version"] in mirror.check_output(f"docker exec {CONTAINER} registry --version")
         pull("multi:1")
     assert REGISTRIES["3"]["version"] in mirror.check_output(f"docker exec {CONTAINER} registry --version")
-    assert mirror.check_output("systemctl is-active dockmirror-mirror-prefetch.timer") == "active"
+    for unit in ("prefetch.timer", "quota-watch.service", "quota.timer", "scrub.timer"):
+        assert mirror.check_output(f"systemctl is-active dockmirror-mirror-{unit}") == "active"
     pull("medium:1")
+
+
+@pytest.mark.skipif(set(REGISTRIES) != {"2", "3"}, reason="the lab has only one version of the registry")
+def test_another_version_that_does_not_start_is_taken_back() -> None:
+    mirror = testing.host(MIRROR)
+    folder = "/etc/dockmirror/mirror/docker.io"
+    look = (
+        f"ls -A {folder} {folder}/registry; cat {folder}/compose.yaml {folder}/registry/*.yml; "
+        f"docker exec {CONTAINER} registry --version"
+    )
+    before = mirror.check_output(look)
+    done = play(
+        "mirror",
+        *extra(
+            mirror_registry_version="2",
+            mirror_registry_image_archive=str(paths.IMAGES / REGISTRIES["2"]["archive"]),
+            mirror_config_override={"log": {"level": "nonsense"}},
+            mirror_probe_timeout=5,
+        ),
+    )
+    assert f"{CONTAINER} does not start with its new settings" in done.failures[MIRROR]
+    assert "nonsense" in done.failures[MIRROR], "the registry's own words"
+    assert f"{CONTAINER} was put back to what it was before" in done.failures[MIRROR]
+    assert mirror.check_output(look) == before
+    pull("alpine")
+    assert green("mirror").changed == 0
 
 
 def test_a_deployment_that_cannot_use_its_upstream_fails_with_the_cause_and_serves_what_it_has() -> None:
