@@ -18,13 +18,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import testinfra
 from testinfra.utils.ansible_runner import AnsibleRunner
 
-from tests.lab.run import docker, wait_until
+from tests.lab.run import LabError, docker, wait_until
 
 HUB_LOG = "/var/log/nginx/hub.log"
 MIRROR_LOG = "/var/log/dockmirror/access.json"
@@ -189,11 +189,19 @@ def suspended(name: str, unit: str) -> Iterator[None]:
 @contextmanager
 def frozen(name: str) -> Iterator[None]:
     """While it lasts, host *name* accepts connections and never answers."""
-    docker("pause", container(name))
+    name = container(name)
+
+    def is_frozen() -> bool:
+        # The kernel freezes all processes of the host or none: it gives up while one of them cannot be interrupted.
+        with suppress(LabError):
+            docker("pause", name)
+        return docker("inspect", "-f", "{{.State.Paused}}", name) == "true"
+
+    wait_until(is_frozen, 30, f"{name} that is frozen")
     try:
         yield
     finally:
-        docker("unpause", container(name))
+        docker("unpause", name)
 
 
 @contextmanager

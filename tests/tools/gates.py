@@ -42,8 +42,10 @@ CAUSE_LINES = 20
 CAUSE = re.compile(r"\[ERROR\]|fatal: |FAILED |E   |CRITICAL|ERROR: |FATAL: |lab: ")
 MINUTE = 60.0
 AT_A_TIME = 2
-LONG = ("registry_operations", "default", "registry", "mirror_fleet")
+LONG = ("default", "mirror_fleet", "registry_operations", "registry")
 """The scenarios that take longest, in that order."""
+REAL = "*/test_real_*.py"
+"""Unit tests that want the registry's own programs, which the lab builds."""
 REPORT = Lock()
 RUNNING: set[subprocess.Popen[bytes]] = set()
 
@@ -98,7 +100,7 @@ def longest_first(names: Iterable[str]) -> list[str]:
 
 def real_registries() -> list[str]:
     """The files of unit tests that run the registry's own programs."""
-    return sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tests/unit/**/test_real_*.py"))
+    return sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(f"tests/unit/**/{REAL[2:]}"))
 
 
 def all_gates() -> list[Gate]:
@@ -109,7 +111,15 @@ def all_gates() -> list[Gate]:
         Gate("yamllint", "lint", [["yamllint", "--strict", "."]]),
         Gate("mypy", "lint", [["mypy"], ["mypy", *map(str, sorted(ROOT.glob("roles/*/files/*.py")))]]),
         Gate("ansible-lint", "lint", [["ansible-lint", "--offline", "--profile", "production"]]),
-        Gate("unit", "unit", [python("-m", "pytest", "--quiet", "-n", "2")], pytest=True),
+        # Building the lab is mostly waiting for packages.
+        Gate("lab", "lab", [python("-m", "tests.lab", "build")], timeout=20 * MINUTE, beside_others=True),
+        Gate(
+            "unit",
+            "unit",
+            [python("-m", "pytest", "--quiet", "-n", "2", f"--ignore-glob={REAL}")],
+            pytest=True,
+            beside_others=True,
+        ),
         Gate(
             "docs-lint",
             "docs-lint",
@@ -124,11 +134,10 @@ def all_gates() -> list[Gate]:
                 ["antsibull-changelog", "lint"],
                 ["antsibull-changelog", "lint-changelog-yaml", "changelogs/changelog.yaml"],
             ],
+            beside_others=True,
         ),
-        Gate("build", "build", [python("-m", "tests.tools.tarball")]),
-        Gate("sanity", "sanity", [python("-m", "tests.tools.sanity")], timeout=15 * MINUTE),
-        Gate("lab", "lab", [python("-m", "tests.lab", "build")], timeout=20 * MINUTE),
-        # The unit tests that want the registry's real programs skip themselves until the lab has built those.
+        Gate("build", "build", [python("-m", "tests.tools.tarball")], beside_others=True),
+        Gate("sanity", "sanity", [python("-m", "tests.tools.sanity")], timeout=15 * MINUTE, beside_others=True),
         Gate("real-registries", "registries", [python("-m", "pytest", "--quiet", *real_registries())], pytest=True),
     ]
     gates += [
