@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tests.tools.ansible import Done, ansible
+from tests.tools.ansible import Done, ansible, killed
 
 
 def play(name: str, *options: str, results: str = "json") -> Done:
@@ -16,6 +16,12 @@ def play(name: str, *options: str, results: str = "json") -> Done:
     playbook = name if "/" in name else f"dockmirror.fleet.{name}"
     inventory = str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent)
     return ansible("-i", inventory, playbook, *options, results=results)
+
+
+def kill(at: str, name: str, *options: str) -> str:
+    """Run a playbook over the fleet and kill it when a task with *at* in its name begins; gives what it printed."""
+    inventory = str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent)
+    return killed(at, "-i", inventory, f"dockmirror.fleet.{name}", *options)
 
 
 def green(name: str, *options: str, results: str = "json") -> Done:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,42 @@ class Done(NamedTuple):
         return found
 
 
+def environment(results: str = "json") -> dict[str, str]:
+    """That of Ansible's programs."""
+    return {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_CALLBACK_RESULT_FORMAT": results,
+        "ANSIBLE_FORCE_COLOR": "false",  # molecule forces it
+    }
+
+
+def killed(at: str, *arguments: str) -> str:
+    """Run ``ansible-playbook`` and kill it, with all that it has started, when a task with *at* in its name begins.
+
+    Gives what it printed until then.
+    """
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("ansible-playbook")), *arguments],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout
+    output = ""
+    with process.stdout as lines:
+        for line in lines:
+            output += line
+            if line.startswith("TASK [") and at in line:
+                os.killpg(process.pid, signal.SIGKILL)
+                break
+    assert process.wait() == -signal.SIGKILL, output
+    return output
+
+
 def ansible(*arguments: str, program: str = "ansible-playbook", results: str = "json") -> Done:
     """Run *program* with this checkout's settings and without colours.
 
@@ -54,12 +91,7 @@ def ansible(*arguments: str, program: str = "ansible-playbook", results: str = "
     done = subprocess.run(
         [str(Path(sys.executable).with_name(program)), *arguments],
         cwd=ROOT,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_CALLBACK_RESULT_FORMAT": results,
-            "ANSIBLE_FORCE_COLOR": "false",  # molecule forces it
-        },
+        env=environment(results),
         capture_output=True,
         text=True,
         check=False,
