@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,13 +19,16 @@ import pytest
 from tests.lab import paths, testing
 from tests.lab.playbooks import green, play
 from tests.lab.run import docker, wait_until
+from tests.tools.stage import ROOT
 from tests.unit.plugins.module_utils.tls import Authority
 
-from .conftest import CLIENTS, GATEWAY, MIRROR
+from .conftest import CLIENTS, GATEWAY, MIRROR, can_pull_probe
 
 CLIENT = CLIENTS[0]
 CONTAINER = "dockmirror-mirror-docker-io"
 DATA = "/var/lib/dockmirror/mirror/docker.io"
+GATEWAY_ALONE = str(ROOT / "molecule/default/gateway.yml")
+INSTANCES_ALONE = str(ROOT / "molecule/default/instances.yml")
 REGISTRIES = json.loads((paths.IMAGES / "versions.json").read_text())["registry"]
 
 
@@ -62,40 +67,97 @@ def pull(image: str) -> None:
 
 
 @contextmanager
-def temporarily(*options: str) -> Iterator[None]:
+def temporarily(playbook: str, *options: str) -> Iterator[None]:
     """Deploy with other settings, and as the inventory says afterwards."""
-    green("mirror", *options)
+    green(playbook, *options)
     try:
         yield
     finally:
-        green("mirror")
+        green(playbook)
 
 
 def test_a_certificate_is_renewed_before_it_expires() -> None:
     before = certificate()
     longer = extra(gateway_certificate_days=200, gateway_certificate_renew_before_days=100)
-    assert green("mirror", *longer, "--check").changed > 0
-    assert certificate() == before
-    assert green("mirror", *longer).changed > 0
+    assert green(GATEWAY_ALONE, *longer).changed > 0
     renewed = certificate()
     assert renewed["serial"] != before["serial"]
     assert renewed["issuer"] == before["issuer"], "clients trust it already"
-    assert green("mirror").changed == 0
     assert "2 of 2 clients proven" in green("verify").output
+
+
+def test_the_ca_is_replaced_and_no_pull_fails() -> None:
+    """In spite of two runs that fail on the way: before all trust the new one, and before the mirror uses it."""
+    client, folder = testing.host(CLIENT), Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "fleet-ca"
+    trusted = f"/etc/docker/certs.d/{MIRROR}/dockmirror-ca.crt"
+    before, issued = client.check_output(f"cat {trusted}"), certificate()
+    over, pulls = threading.Event(), []
+
+    def work() -> None:
+        while not over.is_set():
+            pulls.append(can_pull_probe(client))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        with in_the_way(CLIENTS[1], trusted):
+            failed = play("rotate_ca")
+        assert trusted in failed.failures[CLIENTS[1]]
+        assert (folder / "ca.crt").read_text().startswith(before), "the old one signs until all trust both"
+        assert (folder / "next").exists()
+        with testing.stopped(testing.names("hub")[0], "nginx"):
+            failed = play("rotate_ca")
+        assert "cannot be reached from this host" in failed.failures[MIRROR]
+        assert (folder / "previous").exists()
+        assert certificate() == issued
+        done = green("rotate_ca")
+    finally:
+        over.set()
+        thread.join()
+    assert len(pulls) > 20
+    assert all(pulls)
+    assert certificate()["serial"] != issued["serial"]
+    after = client.check_output(f"cat {trusted}")
+    assert after.strip() == (folder / "ca.crt").read_text().strip()
+    assert after.count("BEGIN") == 1
+    assert after != before, "the old one is trusted no more"
+    assert not (folder / "previous").exists()
+    assert not (folder / "next").exists()
+    assert "2 of 2 clients proven" in done.output
+    assert re.search(rf"The certificate of {re.escape(MIRROR)} is valid for (89|90) days", done.output)
+    assert green("onboard").changed == 0
+
+
+@contextmanager
+def in_the_way(name: str, path: str) -> Iterator[None]:
+    """While it lasts, a directory is where that file should be."""
+    host = testing.host(name)
+    host.check_output(f"mv {path} /var/tmp/file && mkdir {path}")
+    try:
+        yield
+    finally:
+        host.check_output(f"rmdir {path} && mv /var/tmp/file {path}")
 
 
 def test_a_configuration_that_nginx_refuses_never_replaces_the_one_that_works() -> None:
     mirror = testing.host(MIRROR)
     look = f"sha256sum /etc/dockmirror/gateway/nginx.conf; systemctl show --property MainPID {GATEWAY}"
     before = mirror.check_output(look)
-    done = play("mirror", *extra(gateway_upstreams=[{"name": "docker.io", "address": "nowhere.invalid:1"}]))
+    done = play(GATEWAY_ALONE, *extra(gateway_upstreams=[{"name": "docker.io", "address": "nowhere.invalid:1"}]))
     for word in ("failed to validate", "host not found in upstream", "nowhere.invalid:1"):
         assert word in done.failures[MIRROR]
     assert mirror.check_output(look) == before
     pull("alpine")
 
 
-def test_a_certificate_of_ones_own(tmp_path: Path) -> None:
+def refusal(host: str) -> str:
+    """How the mirror keeps that host out."""
+    return str(
+        testing.host(host).run(f"curl -sSk -m 3 -o /dev/null -w '%{{http_code}}' https://{MIRROR}/v2/ 2>&1").stdout
+    )
+
+
+def test_a_certificate_of_ones_own_and_a_firewall(tmp_path: Path) -> None:
     authority = Authority("Corporate CA")
     crt, key = authority.issue(MIRROR, [MIRROR]).write(tmp_path, "own")
     client = testing.host(CLIENT)
@@ -108,13 +170,32 @@ def test_a_certificate_of_ones_own(tmp_path: Path) -> None:
         "cat > /var/tmp/corporate.crt",
         stdin=authority.certificate.encode(),
     )
+    mirror, outsider = testing.host(MIRROR), testing.names("hub")[0]
+    mirror.check_output(
+        "apt-get install -qqy nftables > /dev/null; nft add table inet others; nft add chain inet others mine"
+    )
+    others = mirror.check_output("nft list table inet others")
+    assert refusal(outsider) == "403"
     with temporarily(
-        *extra(gateway_tls="files", gateway_tls_certificate_file=str(crt), gateway_tls_private_key_file=str(key))
+        GATEWAY_ALONE,
+        *extra(
+            gateway_tls="files",
+            gateway_tls_certificate_file=str(crt),
+            gateway_tls_private_key_file=str(key),
+            gateway_firewall="nftables",
+        ),
     ):
+        assert "000" in refusal(outsider), "no connection"
+        assert refusal(CLIENT) == "200"
+        assert mirror.check_output("systemctl is-enabled dockmirror-firewall") == "enabled"
+        assert mirror.check_output("nft list table inet others") == others
         assert "Corporate CA" in certificate()["issuer"]
         assert client.check_output(f"curl -sS --cacert /var/tmp/corporate.crt https://{MIRROR}/v2/") == "{}"
         assert testing.host(MIRROR).check_output("stat -c %a /etc/dockmirror/gateway/tls/server.key") == "600"
     assert "dockmirror fleet CA" in certificate()["issuer"]
+    assert refusal(outsider) == "403"
+    assert mirror.check_output("nft list tables | grep -v ' docker-\\| nat\\| filter\\| raw'") == "table inet others"
+    mirror.check_output("nft delete table inet others")
     assert "2 of 2 clients proven" in green("verify").output
 
 
@@ -129,7 +210,7 @@ def test_registry_2_serves_and_goes_again() -> None:
         mirror_storage_min_free="",
         mirror_scrub_days=0,
     )
-    with temporarily(*old):
+    with temporarily("mirror", *old):
         assert mirror.run("systemctl list-unit-files | grep -E 'mirror-(quota|scrub)'").stdout == ""
         assert not mirror.file("/usr/local/sbin/dockmirror-mirror-quota").exists
         assert not mirror.file("/usr/local/sbin/dockmirror-mirror-scrub").exists
@@ -153,7 +234,7 @@ def test_another_version_that_does_not_start_is_taken_back() -> None:
     )
     before = mirror.check_output(look)
     done = play(
-        "mirror",
+        INSTANCES_ALONE,
         *extra(
             mirror_registry_version="2",
             mirror_registry_image_archive=str(paths.IMAGES / REGISTRIES["2"]["archive"]),
@@ -166,29 +247,31 @@ def test_another_version_that_does_not_start_is_taken_back() -> None:
     assert f"{CONTAINER} was put back to what it was before" in done.failures[MIRROR]
     assert mirror.check_output(look) == before
     pull("alpine")
-    assert green("mirror").changed == 0
+    assert green(INSTANCES_ALONE).changed == 0
 
 
 def test_a_deployment_that_cannot_use_its_upstream_fails_with_the_cause_and_serves_what_it_has() -> None:
     pull("alpine")
     with testing.stopped(testing.names("hub")[0], "nginx"):
-        done = play("mirror")
+        done = play(INSTANCES_ALONE)
         assert "The upstream https://registry-1.docker.io cannot be reached from this host" in done.failures[MIRROR]
         assert "efused" in done.failures[MIRROR]
         pull("alpine")
-        warned = green("mirror", *extra(mirror_require_upstream=False))
+        warned = green(INSTANCES_ALONE, *extra(mirror_require_upstream=False))
         assert "cannot be reached from this host" in warned.output
-    assert green("mirror").changed == 0
+    assert green(INSTANCES_ALONE).changed == 0
 
 
 def test_a_broken_list_of_what_expires_is_healed() -> None:
     mirror = testing.host(MIRROR)
+    aside = f"find {DATA} -name 'scheduler-state.json.broken-*'"
+    before = mirror.check_output(aside).split()
     mirror.check_output(f"docker stop {CONTAINER} && : > {DATA}/scheduler-state.json")
-    done = green("mirror")
+    done = green(INSTANCES_ALONE)
     assert done.changed > 0
     assert "scheduler-state.json" in done.output
     assert mirror.check_output(f"docker inspect -f '{{{{.State.Running}}}}' {CONTAINER}") == "true"
-    assert mirror.check_output(f"ls {DATA} | grep -c 'scheduler-state.json.'") == "1"
+    assert len(mirror.check_output(aside).split()) == len(before) + 1
     pull("alpine")
 
 
