@@ -23,7 +23,7 @@ from tests.tools.stage import CACHE, ROOT, copy_to
 WORK = CACHE / "build"
 COLLECTION = "dockmirror.fleet"
 # Nobody who installs the collection needs these.
-NOT_SHIPPED = ("tests/", "molecule/", "mk/", ".ci/", ".cache/", ".venv/", "Makefile", "pyproject.toml")
+NOT_SHIPPED = ("tests/", "molecule/", ".ci/", ".cache/", ".venv/", "Makefile", "pyproject.toml")
 SHIPPED = ("README.md", "LICENSE", "CHANGELOG.rst", "meta/runtime.yml", "inventory.example/hosts.yml", "docs/")
 INVENTORY = """\
 ---
