@@ -14,6 +14,10 @@ import re
 from pathlib import Path
 from typing import Iterator, NamedTuple
 
+_FOLDER = re.compile(
+    r"(?P<repository>.+)/"
+    r"(?:(?:_layers|_manifests/revisions)/(?P<algorithm>[a-z0-9]+)/(?P<hex>[0-9a-f]{32,})|_manifests/tags/[^/]+/current)"
+)
 _DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]{32,}")
 
 
@@ -33,16 +37,18 @@ class Link(NamedTuple):
 def links(data_dir: Path) -> Iterator[Link]:
     """All of them. What vanishes meanwhile is left out."""
     root = data_dir / "docker/registry/v2/repositories"
-    for folder, folders, _files in os.walk(root):
-        # Names of repositories never begin with an underscore.
-        folders[:] = sorted(name for name in folders if not name.startswith("_"))
-        here = Path(folder)
-        repository = here.relative_to(root).as_posix()
-        for kind in ("_layers", "_manifests/revisions"):
-            for link in (here / kind).glob("*/*/link"):
-                yield from _link(link, repository, f"{link.parts[-3]}:{link.parts[-2]}")
-        for link in (here / "_manifests/tags").glob("*/current/link"):
-            yield from _link(link, repository, "")
+    for folder, folders, files in os.walk(root):
+        if "_uploads" in folders:
+            folders.remove("_uploads")
+        found = _FOLDER.fullmatch(Path(folder).relative_to(root).as_posix()) if "link" in files else None
+        if found:
+            path = Path(folder) / "link"
+            try:
+                status = path.stat()
+            except OSError:
+                continue
+            digest = f"{found['algorithm']}:{found['hex']}" if found["hex"] else ""
+            yield Link(path, found["repository"], digest, status.st_size, status.st_mtime)
 
 
 def repair(link: Link) -> str:
@@ -62,11 +68,3 @@ def repair(link: Link) -> str:
         os.chown(part, link.path.stat().st_uid, link.path.stat().st_gid)
         part.replace(link.path)
     return f"{content[:80]!r} stood in it"
-
-
-def _link(path: Path, repository: str, digest: str) -> Iterator[Link]:
-    try:
-        status = path.stat()
-    except OSError:
-        return
-    yield Link(path, repository, digest, status.st_size, status.st_mtime)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from registry_scrub import __main__ as command
 from registry_scrub.blobs import Blob, blobs, damage
+from registry_scrub.links import links
 from registry_scrub.scrub import DAY, HOUR, Scrub
 from registry_scrub.settings import ScrubError, Settings, Store, read
 from tests.lab.mkimage import Image, digest, random_layer, registry_tree
@@ -318,6 +320,15 @@ def test_an_old_link_that_is_empty_is_found_too(tmp_path: Path) -> None:
     os.utime(link, (NOW - 100 * DAY, NOW - 100 * DAY))
     assert host.scrub()
     assert link.read_text() == f"sha256:{link.parent.name}"
+
+
+def test_links_that_go_meanwhile_are_left_out(tmp_path: Path) -> None:
+    """As they do when the quota makes room."""
+    host = Host(tmp_path, refetch=True)
+    everything = links(host.data)
+    first = next(everything)
+    shutil.rmtree(host.data / "docker/registry/v2/repositories" / first.repository)
+    assert {link.repository for link in everything} == {"team/app", "team/web"} - {first.repository}
 
 
 @pytest.mark.parametrize("refetch", [True, False])
