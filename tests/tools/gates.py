@@ -58,7 +58,7 @@ class Gate:
     :ivar timeout: seconds for one command; then it is ended and the gate has failed.
     :ivar pytest: whether pytest runs in it, and leaves its counts in a JUnit file.
     :ivar cleanup: run after the gate has failed, whatever it left behind.
-    :ivar beside_others: it may run beside others of the kind.
+    :ivar beside: name of a stage whose gates may run beside each other; empty for a gate that runs alone.
     :ivar hosts: groups of the lab's hosts in it; some run programs that only a Go toolchain can provide.
     """
 
@@ -68,7 +68,7 @@ class Gate:
     timeout: float = 10 * MINUTE
     pytest: bool = False
     cleanup: Sequence[str] = ()
-    beside_others: bool = False
+    beside: str = ""
     hosts: frozenset[str] = frozenset()
 
 
@@ -112,13 +112,13 @@ def all_gates() -> list[Gate]:
         Gate("mypy", "lint", [["mypy"], ["mypy", *map(str, sorted(ROOT.glob("roles/*/files/*.py")))]]),
         Gate("ansible-lint", "lint", [["ansible-lint", "--offline", "--profile", "production"]]),
         # Building the lab is mostly waiting for packages.
-        Gate("lab", "lab", [python("-m", "tests.lab", "build")], timeout=20 * MINUTE, beside_others=True),
+        Gate("lab", "lab", [python("-m", "tests.lab", "build")], timeout=20 * MINUTE, beside="checks"),
         Gate(
             "unit",
             "unit",
             [python("-m", "pytest", "--quiet", "-n", "2", f"--ignore-glob={REAL}")],
             pytest=True,
-            beside_others=True,
+            beside="checks",
         ),
         Gate(
             "docs-lint",
@@ -134,10 +134,10 @@ def all_gates() -> list[Gate]:
                 ["antsibull-changelog", "lint"],
                 ["antsibull-changelog", "lint-changelog-yaml", "changelogs/changelog.yaml"],
             ],
-            beside_others=True,
+            beside="checks",
         ),
-        Gate("build", "build", [python("-m", "tests.tools.tarball")], beside_others=True),
-        Gate("sanity", "sanity", [python("-m", "tests.tools.sanity")], timeout=15 * MINUTE, beside_others=True),
+        Gate("build", "build", [python("-m", "tests.tools.tarball")], beside="checks"),
+        Gate("sanity", "sanity", [python("-m", "tests.tools.sanity")], timeout=15 * MINUTE, beside="checks"),
         Gate("real-registries", "registries", [python("-m", "pytest", "--quiet", *real_registries())], pytest=True),
     ]
     gates += [
@@ -148,7 +148,7 @@ def all_gates() -> list[Gate]:
             timeout=45 * MINUTE,
             pytest=True,
             cleanup=python("-m", "tests.tools.scenario", "destroy", name),
-            beside_others=True,
+            beside="scenarios",
             hosts=host_groups(name),
         )
         for name in longest_first(scenarios())
@@ -296,8 +296,8 @@ def run_gates(gates: Sequence[Gate], run: Callable[[Gate], Outcome] = run_gate) 
         return outcome
 
     outcomes: list[Outcome] = []
-    for beside_others, group in groupby(gates, key=lambda gate: gate.beside_others):
-        with ThreadPoolExecutor(AT_A_TIME if beside_others else 1) as pool:
+    for beside, group in groupby(gates, key=lambda gate: gate.beside):
+        with ThreadPoolExecutor(AT_A_TIME if beside else 1) as pool:
             try:
                 outcomes += pool.map(one, group)
             except KeyboardInterrupt:

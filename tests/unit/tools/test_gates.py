@@ -58,13 +58,21 @@ while not pathlib.Path({there!r}).exists():
 """
     one, two = str(logs / "one"), str(logs / "two")
     pair = [
-        Gate("one", "any", [script(meet.format(here=one, there=two))], timeout=20, beside_others=True),
-        Gate("two", "any", [script(meet.format(here=two, there=one))], timeout=20, beside_others=True),
+        Gate("one", "any", [script(meet.format(here=one, there=two))], timeout=20, beside="pair"),
+        Gate("two", "any", [script(meet.format(here=two, there=one))], timeout=20, beside="pair"),
     ]
     assert gates.run_gates([GOOD, *pair, BAD]) == 1
     shown = capsys.readouterr().out
     summary = shown[shown.index("Summary") :].splitlines()[1:5]
     assert [line.split()[1] for line in summary] == ["good", "one", "two", "bad"]
+
+
+def test_a_stage_waits_for_the_one_before_it(logs: Path) -> None:
+    """Scenarios need the lab, although both may run beside others."""
+    built = str(logs / "built")
+    first = script(f"import pathlib, time; time.sleep(0.5); pathlib.Path({built!r}).touch()")
+    second = script(f"import pathlib; raise SystemExit(not pathlib.Path({built!r}).exists())")
+    assert gates.run_gates([Gate("lab", "any", [first], beside="a"), Gate("use", "any", [second], beside="b")]) == 0
 
 
 def test_a_cause_that_is_far_above_the_end_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
