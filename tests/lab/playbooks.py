@@ -11,17 +11,19 @@ from pathlib import Path
 from tests.tools.ansible import Done, ansible, killed
 
 
+def _arguments(name: str, options: tuple[str, ...]) -> list[str]:
+    playbook = name if "/" in name else f"dockmirror.fleet.{name}"
+    return ["-i", str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent), playbook, *options]
+
+
 def play(name: str, *options: str, results: str = "json") -> Done:
     """Run a playbook over the fleet: one of the collection's by its short name, or a file by its path."""
-    playbook = name if "/" in name else f"dockmirror.fleet.{name}"
-    inventory = str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent)
-    return ansible("-i", inventory, playbook, *options, results=results)
+    return ansible(*_arguments(name, options), results=results)
 
 
 def kill(at: str, name: str, *options: str) -> str:
     """Run a playbook over the fleet and kill it when a task with *at* in its name begins; gives what it printed."""
-    inventory = str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent)
-    return killed(at, "-i", inventory, f"dockmirror.fleet.{name}", *options)
+    return killed(at, *_arguments(name, options))
 
 
 def green(name: str, *options: str, results: str = "json") -> Done:

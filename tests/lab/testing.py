@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import testinfra
 from testinfra.utils.ansible_runner import AnsibleRunner
@@ -29,6 +30,7 @@ from tests.lab.run import LabError, docker, wait_until
 HUB_LOG = "/var/log/nginx/hub.log"
 MIRROR_LOG = "/var/log/dockmirror/access.json"
 LogEntry = dict[str, Any]
+T = TypeVar("T")
 
 
 def _runner() -> Any:
@@ -173,6 +175,25 @@ def stopped(name: str, unit: str) -> Iterator[None]:
         yield
     finally:
         target.check_output(f"systemctl start {unit}")
+
+
+@contextmanager
+def meanwhile(look: Callable[[], T]) -> Iterator[list[T]]:
+    """While it lasts, *look* is called again and again; gives what came of it."""
+    over = threading.Event()
+    seen: list[T] = []
+
+    def work() -> None:
+        while not over.is_set():
+            seen.append(look())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
 
 
 @contextmanager

@@ -6,9 +6,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -50,31 +47,13 @@ def test_a_program_that_is_killed_is_back(victims: str) -> None:
         client.check_output(PULL)
 
 
-@contextmanager
-def pulling() -> Iterator[list[bool]]:
-    """A client pulls all the time; gives what came of it."""
-    over, pulls = threading.Event(), []
-
-    def work() -> None:
-        while not over.is_set():
-            pulls.append(can_pull_probe(testing.host(CLIENT)))
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield pulls
-    finally:
-        over.set()
-        thread.join()
-
-
 def test_a_deployment_that_is_killed_again_and_again_is_repaired_by_the_next_run() -> None:
     mirror = testing.host(MIRROR)
     started = '{{index .Config.Labels "io.dockmirror.checksum"}} {{.State.Status}}'
     look = f"find {FILES} -type f | sort | xargs sha256sum; docker inspect -f '{started}' {CONTAINER}"
     before = mirror.check_output(look)
     others = ("-e", json.dumps({"mirror_config_override": {"log": {"level": "info"}}, "gateway_cache_tag_time": 2}))
-    with pulling() as pulls:
+    with testing.meanwhile(lambda: can_pull_probe(testing.host(CLIENT))) as pulls:
         for at in ("Wait until it answers", "Start the gateway"):
             kill(at, "mirror", *others)
         assert mirror.check_output(look) != before

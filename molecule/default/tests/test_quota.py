@@ -8,10 +8,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -71,25 +68,6 @@ def data_of(image: str) -> list[str]:
     return [str(line) for line in listing.stdout.splitlines()]
 
 
-@contextmanager
-def measured() -> Iterator[list[int]]:
-    """The usage, again and again while it lasts."""
-    peaks: list[int] = []
-    over = threading.Event()
-
-    def measure() -> None:
-        while not over.is_set():
-            peaks.append(usage())
-
-    thread = threading.Thread(target=measure)
-    thread.start()
-    try:
-        yield peaks
-    finally:
-        over.set()
-        thread.join()
-
-
 def pull(client: Any, image: str) -> None:
     """Pull an image, and forget it again."""
     client.check_output(f"docker pull -q {image} && docker image rm {image}")
@@ -105,7 +83,7 @@ def test_pulls_of_three_times_the_quota() -> None:
 
     hub = testing.hub_log()
     mark = hub.mark()
-    with measured() as peaks, ThreadPoolExecutor() as pool:
+    with testing.meanwhile(usage) as peaks, ThreadPoolExecutor() as pool:
         list(pool.map(work, range(len(CLIENTS))))
     assert len(peaks) > 10
     assert max(peaks) <= QUOTA + LARGEST

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,15 +90,7 @@ def test_the_ca_is_replaced_and_no_pull_fails() -> None:
     client, folder = testing.host(CLIENT), Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "fleet-ca"
     trusted = f"/etc/docker/certs.d/{MIRROR}/dockmirror-ca.crt"
     before, issued = client.check_output(f"cat {trusted}"), certificate()
-    over, pulls = threading.Event(), []
-
-    def work() -> None:
-        while not over.is_set():
-            pulls.append(can_pull_probe(client))
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
+    with testing.meanwhile(lambda: can_pull_probe(client)) as pulls:
         with in_the_way(CLIENTS[1], trusted):
             failed = play("rotate_ca")
         assert trusted in failed.failures[CLIENTS[1]]
@@ -111,9 +102,6 @@ def test_the_ca_is_replaced_and_no_pull_fails() -> None:
         assert (folder / "previous").exists()
         assert certificate() == issued
         done = green("rotate_ca")
-    finally:
-        over.set()
-        thread.join()
     assert len(pulls) > 20
     assert all(pulls)
     assert certificate()["serial"] != issued["serial"]
