@@ -22,7 +22,7 @@ from tests.lab.registryimage import program
 
 @contextlib.contextmanager
 def registry(major: str, folder: Path, **more: Any) -> Iterator[int]:
-    """Run that registry until the block ends; gives its port."""
+    """Run that registry until the block ends; gives its port. Its configuration stays, see :func:`configuration`."""
     executable = program(major)
     if not executable.exists():
         pytest.skip(f"registry {major} was not built: run `python -m tests.lab build`")
@@ -35,7 +35,7 @@ def registry(major: str, folder: Path, **more: Any) -> Iterator[int]:
         "http": {"addr": f"127.0.0.1:{port}", "relativeurls": True},
         **more,
     }
-    config = folder.parent / f"{folder.name}-{port}.yml"
+    config = configuration(folder)
     config.write_text(json.dumps(settings))
     process = subprocess.Popen(
         [str(executable), "serve", str(config)],
@@ -49,6 +49,11 @@ def registry(major: str, folder: Path, **more: Any) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
+
+
+def configuration(folder: Path) -> Path:
+    """Where the configuration is of the registry whose data is in *folder*."""
+    return folder.with_name(f"{folder.name}.yml")
 
 
 def wait(condition: Any, seconds: float = 30) -> None:

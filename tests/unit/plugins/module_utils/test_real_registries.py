@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -28,6 +26,8 @@ from ansible_collections.dockmirror.fleet.plugins.module_utils.retention import 
 from ansible_collections.dockmirror.fleet.plugins.module_utils.retention_rules import parse_rules
 from tests.lab.mkimage import File, Image, Index, layer, registry_tree
 from tests.lab.registryimage import program
+from tests.lab.registryprocess import configuration
+from tests.lab.registryprocess import registry as process
 
 APP = "team/app"
 
@@ -59,33 +59,16 @@ def fill(folder: Path) -> None:
 @contextlib.contextmanager
 def registry(major: str, folder: Path, **storage: Any) -> Iterator[RegistryClient]:
     """Run that registry until the block ends, with what is in *folder*, or :data:`CONTENT` where nothing is."""
-    executable = program(major)
-    if not executable.exists():
-        pytest.skip(f"registry {major} was not built: run `python -m tests.lab build`")
     if not (folder / "docker").exists():
         fill(folder)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    settings = {
-        "version": 0.1,
-        "log": {"level": "error"},
-        "storage": {"filesystem": {"rootdirectory": str(folder)}, "delete": {"enabled": True}, **storage},
-        "http": {"addr": f"127.0.0.1:{port}", "relativeurls": True},
-        "catalog": {"maxentries": 10},
-    }
-    (folder / "config.yml").write_text(json.dumps(settings))
-    with (folder / "log").open("wb") as log:
-        environment = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
-        command = [str(executable), "serve", str(folder / "config.yml")]
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    filesystem = {"filesystem": {"rootdirectory": str(folder)}, "delete": {"enabled": True}}
+    with process(major, folder, storage={**filesystem, **storage}, catalog={"maxentries": 10}) as port:
         service = Service(f"http://127.0.0.1:{port}", keep_open=True)
         try:
             wait_until_ready(service, 20)
             yield RegistryClient(service)
         finally:
             service.close()
-            process.terminate()
-            process.wait()
 
 
 @pytest.fixture(params=["3", "2"])
@@ -169,7 +152,7 @@ def test_garbage_collection_after_retention_leaves_what_stays(major: str, tmp_pa
         prune(client, {"delete_tags": ["mr-*"]})
         expected = take_inventory(client, [APP], ["**"], "images")["unique_bytes"]
         assert expected < before
-    command = [str(program(major)), "garbage-collect", str(tmp_path / "config.yml")]
+    command = [str(program(major)), "garbage-collect", str(configuration(tmp_path))]
     subprocess.run(command, env={**os.environ, "OTEL_TRACES_EXPORTER": "none"}, check=True, capture_output=True)
     with registry(major, tmp_path) as client:
         assert whole(client)
