@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Mapping, Sequence
 
-_VERSION = re.compile(r"\bv?([0-9]+)\.[0-9]")
+_VERSION = re.compile(r"\bv?([0-9]+)\.([0-9]+)")
 
 
 def problems(seen: Mapping[str, Any]) -> list[str]:
@@ -49,7 +49,7 @@ def clone_problems(versions: Sequence[str], target: str, source: str) -> list[st
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    found = re.search(r"\bv?([0-9]+)\.([0-9]+)", text)
+    found = _VERSION.search(text)
     return tuple(int(part) for part in found.groups()) if found else ()
 
 
@@ -90,10 +90,10 @@ def _data_problems(seen: Mapping[str, Any], name: str) -> list[str]:
 
 
 def _version_problems(seen: Mapping[str, Any], name: str) -> list[str]:
-    version = _VERSION.search(seen["version"])
-    if version and int(version.group(1)) > int(seen["major"]):
+    version = _numbers(seen["version"])
+    if version and version[0] > int(seen["major"]):
         return [
-            f"{name} runs registry {version.group(1)}, and mirror_registry_version is {seen['major']}: data is not"
+            f"{name} runs registry {version[0]}, and mirror_registry_version is {seen['major']}: data is not"
             " taken back to an older version."
         ]
     return []
