@@ -15,6 +15,7 @@ For pytest in a molecule scenario, which sets ``MOLECULE_INVENTORY_FILE``::
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import threading
@@ -33,8 +34,19 @@ LogEntry = dict[str, Any]
 T = TypeVar("T")
 
 
+@functools.cache
+def _inventory(file: str) -> Any:
+    # Asked once for each inventory: every AnsibleRunner runs `ansible-inventory`, which takes a second of CPU.
+    return AnsibleRunner(file)
+
+
 def _runner() -> Any:
-    return AnsibleRunner(os.environ["MOLECULE_INVENTORY_FILE"])
+    return _inventory(os.environ["MOLECULE_INVENTORY_FILE"])
+
+
+@functools.cache
+def _view(container_name: str) -> Any:
+    return testinfra.get_host(f"docker://{container_name}")
 
 
 def container(name: str) -> str:
@@ -44,7 +56,7 @@ def container(name: str) -> str:
 
 def host(name: str) -> Any:
     """Testinfra's view of host *name*; it talks to the container itself, which is many times faster than Ansible."""
-    return testinfra.get_host(f"docker://{container(name)}")
+    return _view(container(name))
 
 
 def names(group: str) -> list[str]:
@@ -174,7 +186,8 @@ def stopped(name: str, unit: str) -> Iterator[None]:
     try:
         yield
     finally:
-        target.check_output(f"systemctl start {unit}")
+        # Test after test starts it again, which systemd counts: it refuses a unit that starts too often (StartLimitBurst).
+        target.check_output(f"systemctl reset-failed {unit}; systemctl start {unit}")
 
 
 @contextmanager
