@@ -24,27 +24,34 @@ FILES = "/etc/dockmirror/mirror/docker.io /etc/dockmirror/gateway/nginx.conf"
 @pytest.mark.parametrize(
     "victims",
     [
-        "$(systemctl show -p MainPID --value dockmirror-gateway)",
-        "$(pgrep nginx)",
-        f"$(docker inspect -f '{{{{.State.Pid}}}}' {CONTAINER})",
-        "$(pgrep -x dockerd) $(pgrep -x containerd)",
-        "$(pgrep -f 'mirror_[q]uota|cache_[c]heck')",
+        "systemctl show -p MainPID --value dockmirror-gateway",
+        "pgrep nginx",
+        f"docker inspect -f '{{{{.State.Pid}}}}' {CONTAINER}",
+        "pgrep -x dockerd; pgrep -x containerd",
+        "pgrep -f 'mirror_[q]uota|cache_[c]heck'",
     ],
     ids=["gateway", "all of Nginx", "registry", "engine", "watches"],
 )
 def test_a_program_that_is_killed_is_back(victims: str) -> None:
-    mirror, client = testing.host(MIRROR), testing.host(CLIENT)
+    mirror, client, log = testing.host(MIRROR), testing.host(CLIENT), testing.mirror_log(MIRROR)
     client.check_output(PULL)
-    mirror.check_output(f"kill -9 {victims}")
+    killed = set(mirror.check_output(victims).split())
+    assert killed
+    mirror.check_output(f"kill -9 {' '.join(killed)}")
 
     def is_back() -> bool:
         units = f"systemctl is-active {GATEWAY} dockmirror-cache-check dockmirror-mirror-quota-watch"
         state = mirror.run(f"docker inspect -f '{{{{.State.Running}}}}' {CONTAINER}").stdout.strip()
-        return bool(mirror.run(units).succeeded) and state == "true" and can_pull_probe(client)
+        running = set(mirror.run(victims).stdout.split())
+        return bool(
+            running and not running & killed and mirror.run(units).succeeded and state == "true" and can_pull_probe(client)
+        )
 
     wait_until(is_back, 60, "all of it")
+    mark = log.mark()
     with testing.stopped(testing.names("hub")[0], "nginx"):
-        client.check_output(PULL)
+        pulled = client.run(PULL)
+    assert pulled.succeeded, (pulled.stderr, log.since(mark))
 
 
 def test_a_deployment_that_is_killed_again_and_again_is_repaired_by_the_next_run() -> None:

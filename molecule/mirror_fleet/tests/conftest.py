@@ -99,6 +99,11 @@ def image(upstream: str) -> str:
     return f"{upstream}/{REPOSITORY}:1.0"
 
 
+def by_digest() -> str:
+    """The image of docker.io under another name, with which a client keeps its layers, too."""
+    return f"docker.io/{REPOSITORY}@{content_of('docker.io')}"
+
+
 def _at_the_hub(upstream: str, options: str) -> str:
     """Ask the registry behind the simulated upstreams, which is always up, for the image's manifest."""
     folder = "" if upstream == "docker.io" else f"{upstream}/"

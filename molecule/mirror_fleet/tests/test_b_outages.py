@@ -20,12 +20,11 @@ from .conftest import (
     CLIENTS,
     FIRST,
     GATEWAY,
-    REPOSITORY,
     SECOND,
     UPSTREAMS,
     Client,
     blobs_of,
-    content_of,
+    by_digest,
     image,
     way_id,
 )
@@ -51,13 +50,11 @@ def only_one_mirror() -> Iterator[None]:
 
 def pull_everything() -> None:
     """All hosts at once forget every image, and pull each by its tag, and one by its digest, too."""
-    by_digest = f"docker.io/{REPOSITORY}@{content_of('docker.io')}"
-
     def pull(name: str) -> None:
         forget, pull = [], []
         for client in CLIENTS:
             if client.name == name:
-                images = [*(image(upstream) for upstream in client.upstreams), by_digest]
+                images = [*(image(upstream) for upstream in client.upstreams), by_digest()]
                 forget += [client.command("remove", image) for image in images]
                 pull += [client.command("pull", image) for image in images]
         testing.host(name).check_output("\n".join([*forget, "set -e", *pull]))

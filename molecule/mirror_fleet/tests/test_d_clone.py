@@ -14,7 +14,7 @@ from tests.lab import testing
 from tests.lab.playbooks import green, play
 from tests.lab.run import wait_until
 
-from .conftest import CLIENTS, FIRST, GATEWAY, SECOND, UPSTREAMS, blobs_of, image
+from .conftest import CLIENTS, FIRST, GATEWAY, SECOND, UPSTREAMS, blobs_of, by_digest, image
 
 DATA = "/var/lib/dockmirror/mirror"
 INSTANCES = "$(docker ps --all --quiet --filter name=dockmirror-mirror)"
@@ -32,6 +32,8 @@ def a_new_mirror() -> None:
     )
     for upstream in UPSTREAMS:
         PODMAN.pull(image(upstream))
+    # With it Podman would keep the layers that it has to ask the new mirror for.
+    PODMAN.forget(by_digest())
     second.check_output(
         f"systemctl stop {GATEWAY}; docker stop {INSTANCES}; rm -rf {DATA}/*/* /var/lib/dockmirror/gateway/cache/*; "
         f"docker start {INSTANCES}; systemctl start {GATEWAY}"
