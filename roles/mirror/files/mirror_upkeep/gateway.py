@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, dockmirror.fleet contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pull through the gateway of this host, as a client does, and throw the bytes away."""
+"""Pull through the gateway of this host, as a client does."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import ssl
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from .digests import Check
 from .errors import UpkeepError
 from .settings import Gateway
 from .upstream import ACCEPT
@@ -28,7 +29,30 @@ class Manifest(NamedTuple):
     """A manifest or an index."""
 
     digest: str
+    media_type: str
+    body: bytes
     document: dict[str, Any]
+
+
+class Blob:
+    """A blob as it comes, to be read to its end."""
+
+    def __init__(self, name: str, digest: str, response: http.client.HTTPResponse) -> None:
+        """Raises UpkeepError for what is no digest."""
+        self._name, self._response, self._check = name, response, Check(digest)
+
+    def read(self, count: int) -> bytes:
+        """The next bytes; none at the end."""
+        chunk = self._response.read(count)
+        self._check.update(chunk)
+        return chunk
+
+    def verify(self) -> int:
+        """Read the rest, and give the size; raises UpkeepError if the blob is not what its digest says."""
+        while self.read(CHUNK):
+            pass
+        self._check.verify(self._name)
+        return self._check.size
 
 
 class _Loopback(http.client.HTTPSConnection):
@@ -60,11 +84,15 @@ class Client:
         response = self._get(f"/v2/{name}/manifests/{quote(reference, safe=':')}")
         body = response.read()
         digest = response.headers.get("Docker-Content-Digest") or "sha256:" + hashlib.sha256(body).hexdigest()
+        check = Check(digest)
+        check.update(body)
+        check.verify(f"{name}:{reference}")
         try:
             document = json.loads(body)
-        except ValueError as error:
-            raise UpkeepError(f"{name}: the manifest of {reference} is no JSON") from error
-        return Manifest(digest, document)
+            media_type = str(document.get("mediaType") or response.headers.get("Content-Type") or "")
+        except (ValueError, AttributeError) as error:
+            raise UpkeepError(f"{name}: the manifest of {reference} is no JSON object") from error
+        return Manifest(digest, media_type, body, document)
 
     def tags(self, name: str) -> list[str]:
         """All tags of ``upstream/repository``."""
@@ -80,17 +108,11 @@ class Client:
 
     def read_blob(self, name: str, digest: str) -> int:
         """Read a blob to its end; gives its size, and raises UpkeepError if it is not what its digest says."""
-        response = self._get(f"/v2/{name}/blobs/{digest}")
-        known, size = hashlib.sha256(), 0
-        while True:
-            chunk = response.read(CHUNK)
-            if not chunk:
-                break
-            known.update(chunk)
-            size += len(chunk)
-        if digest.startswith("sha256:") and digest != "sha256:" + known.hexdigest():
-            raise UpkeepError(f"{name}: {size} bytes came for {digest}, which are others")
-        return size
+        return self.blob(name, digest).verify()
+
+    def blob(self, name: str, digest: str) -> Blob:
+        """Start to read a blob; raises UpkeepError where there is none."""
+        return Blob(name, digest, self._get(f"/v2/{name}/blobs/{digest}"))
 
     def close(self) -> None:
         """Hang up."""

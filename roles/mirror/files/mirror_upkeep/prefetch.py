@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-import fnmatch
 import functools
 import http.client
-import re
 from typing import Any, Callable, Iterator
 
 from . import state
 from .errors import UpkeepError
-from .gateway import Client, Manifest
+from .gateway import Client
+from .images import find, wanted_tags
 from .limits import remaining_percent
 from .settings import Settings, Upstream, Wish
 
@@ -29,61 +28,10 @@ class _Postponed(Exception):
     """The rate limit of the upstream has to last for the clients."""
 
 
-def is_pattern(tag: str) -> bool:
-    """Whether it stands for several tags."""
-    return bool(re.search(r"[*?\[]", tag))
-
-
-def version_key(tag: str) -> list[tuple[int, int, str]]:
-    """By this, ``1.10`` comes after ``1.9``, and a pre-release before its release."""
-    words = re.findall(r"\d+|[a-zA-Z]+", tag)
-    return [(2, int(word), "") if word.isdigit() else (0, 0, word) for word in words] + [(1, 0, "")]
-
-
-def choose(wish: Wish, tags: list[str]) -> list[str]:
-    """The tags that are wanted, of those that there are: as they are named, and the newest that a pattern fits."""
-    chosen: list[str] = []
-    for wanted in wish.tags:
-        if is_pattern(wanted):
-            fitting = sorted(fnmatch.filter(tags, wanted), key=version_key, reverse=True)
-            chosen += fitting[: wish.newest]
-        else:
-            chosen.append(wanted)
-    return list(dict.fromkeys(chosen))
-
-
-def platform_of(entry: dict[str, Any]) -> str:
-    """The platform of an entry of an index, as ``linux/arm/v7``; the usual variant of arm64 is left out."""
-    platform = entry.get("platform") or {}
-    return _spelled("/".join(str(platform[key]) for key in ("os", "architecture", "variant") if platform.get(key)))
-
-
-def _spelled(platform: str) -> str:
-    return platform[: -len("/v8")] if platform.endswith("/arm64/v8") else platform
-
-
-def children(index: Manifest, platforms: list[str]) -> list[str]:
-    """Digests of the images in an index for these platforms; raises UpkeepError for one that it does not have."""
-    there = {platform_of(entry): str(entry["digest"]) for entry in index.document["manifests"]}
-    wanted = list(dict.fromkeys(map(_spelled, platforms)))
-    missing = [platform for platform in wanted if platform not in there]
-    if missing:
-        known = ", ".join(sorted(name for name in there if not name.startswith("unknown")))
-        raise UpkeepError(f"there is no image for {', '.join(missing)}, only for {known}")
-    return [there[platform] for platform in wanted]
-
-
 def pull(client: Client, name: str, tag: str, platforms: list[str]) -> dict[str, Any]:
     """Pull an image with all that the platforms need; gives its digest and the bytes that were read."""
-    top = client.manifest(name, tag)
-    images = [top]
-    if "manifests" in top.document:
-        images = [client.manifest(name, digest) for digest in children(top, platforms)]
-    blobs: dict[str, None] = {}
-    for image in images:
-        layers = [layer for layer in image.document["layers"] if not layer.get("urls")]
-        blobs.update(dict.fromkeys(str(blob["digest"]) for blob in (image.document["config"], *layers)))
-    return {"digest": top.digest, "bytes": sum(client.read_blob(name, digest) for digest in blobs)}
+    image = find(client, name, tag, platforms)
+    return {"digest": image.top.digest, "bytes": sum(client.read_blob(name, digest) for digest in image.blobs)}
 
 
 class Run:
@@ -120,8 +68,8 @@ class Run:
         return report
 
     def _pull(self, wish: Wish) -> Iterator[tuple[str, Any]]:
-        name = f"{wish.upstream}/{wish.repository}"
-        tags = self._attempt(functools.partial(self._tags, wish, name))
+        name = wish.name
+        tags = self._attempt(functools.partial(self._tags, wish))
         if isinstance(tags, Exception):
             yield f"{name}:{wish.tags[0]}", tags
             return
@@ -141,13 +89,9 @@ class Run:
         self._client.close()
         return failure
 
-    def _tags(self, wish: Wish, name: str) -> list[str]:
+    def _tags(self, wish: Wish) -> list[str]:
         self._check_budget(wish)
-        patterns = any(map(is_pattern, wish.tags))
-        tags = choose(wish, self._client.tags(name) if patterns else [])
-        if not tags:
-            raise UpkeepError(f"no tag fits {', '.join(wish.tags)}")
-        return tags
+        return wanted_tags(self._client, wish)
 
     def _image(self, wish: Wish, name: str, tag: str) -> dict[str, Any]:
         self._check_budget(wish)

@@ -42,6 +42,9 @@ class Upstream(NamedTuple):
 
     tag: str
 
+    data_dir: Path
+    """What its instance has stored."""
+
     credentials_file: Path
     """JSON object with ``Username`` and ``Secret``; it may be missing."""
 
@@ -67,6 +70,11 @@ class Wish(NamedTuple):
     platforms: list[str]
     """Such as ``linux/amd64`` or ``linux/arm/v7``."""
 
+    @property
+    def name(self) -> str:
+        """The repository as the gateway knows it."""
+        return f"{self.upstream}/{self.repository}"
+
 
 class Settings(NamedTuple):
     """One mirror host."""
@@ -82,10 +90,8 @@ class Settings(NamedTuple):
 
 def parse(document: dict[str, Any]) -> Settings:
     """Turn the parsed file into settings; raises KeyError or TypeError for one that is missing or too much."""
-    upstreams = [
-        Upstream(**{**item, "credentials_file": Path(item["credentials_file"]), "ca_file": Path(item["ca_file"])})
-        for item in document["upstreams"]
-    ]
+    paths = ("data_dir", "credentials_file", "ca_file")
+    upstreams = [Upstream(**{**item, **{name: Path(item[name]) for name in paths}}) for item in document["upstreams"]]
     return Settings(
         state_dir=Path(document["state_dir"]),
         gateway=Gateway(**document["gateway"]),

@@ -115,6 +115,7 @@ def upstream(registry: Registry, tmp_path: Path) -> Upstream:
         container="dockmirror-mirror-docker-io",
         repository="team/app",
         tag="1",
+        data_dir=tmp_path / "data",
         credentials_file=tmp_path / "credentials.json",
         ca_file=tmp_path / "ca.crt",
         environment={},

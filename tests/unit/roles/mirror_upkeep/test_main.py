@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def file(settings: Settings, tmp_path: Path) -> str:
         "state_dir": str(settings.state_dir),
         "gateway": settings.gateway._asdict(),
         "upstreams": [
-            {**upstream._asdict(), "credentials_file": str(upstream.credentials_file), "ca_file": str(upstream.ca_file)}
+            {name: str(value) if isinstance(value, Path) else value for name, value in upstream._asdict().items()}
             for upstream in settings.upstreams
         ],
         "prefetch": [
@@ -65,3 +66,36 @@ def test_settings_that_cannot_be_used(tmp_path: Path, text: str, capsys: pytest.
         path.write_text(text)
     assert main(["--settings", str(path), "limits"]) == 2
     assert "Run the playbook mirror again." in capsys.readouterr().err
+
+
+def test_images_in_a_file(
+    registry: Registry,
+    file: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    registry.tag(NAME, "1", registry.image(NAME, b"layer"))
+    images = str(tmp_path / "images.tar")
+    assert main(["--settings", file, "export", images]) == 0
+    listed = capsys.readouterr().out
+
+    def missing() -> list[str]:
+        monkeypatch.setattr("sys.stdin", io.StringIO(listed))
+        assert main(["--settings", file, "missing"]) == 0
+        names: list[str] = json.loads(capsys.readouterr().out)
+        return names
+
+    assert missing() == [f"{NAME}:1"]
+    assert main(["--settings", file, "load", images]) == 0
+    assert json.loads(capsys.readouterr().out) == [f"{NAME}:1"]
+    assert missing() == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]"])
+def test_what_is_no_list_of_images(
+    file: str, text: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert main(["--settings", file, "missing"]) == 2
+    assert capsys.readouterr().out == ""

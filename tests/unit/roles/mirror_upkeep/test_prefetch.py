@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from mirror_upkeep import state
 from mirror_upkeep.gateway import Client
-from mirror_upkeep.prefetch import FILE, Budget, Run, choose, platform_of, version_key
+from mirror_upkeep.images import choose, platform_of, version_key
+from mirror_upkeep.prefetch import FILE, Budget, Run
 from mirror_upkeep.settings import Settings, Wish
 
 from .conftest import Registry, wish
