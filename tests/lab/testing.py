@@ -59,6 +59,11 @@ def host(name: str) -> Any:
     return _view(container(name))
 
 
+def connection(name: str) -> dict[str, Any]:
+    """The variables by which Ansible reaches host *name*."""
+    return {key: value for key, value in _runner().get_variables(name).items() if key.startswith("ansible_")}
+
+
 def names(group: str) -> list[str]:
     """Inventory names of the hosts of *group*."""
     found: list[str] = _runner().get_hosts(group)
@@ -186,7 +191,7 @@ def stopped(name: str, unit: str) -> Iterator[None]:
     try:
         yield
     finally:
-        # Test after test starts it again, which systemd counts: it refuses a unit that starts too often (StartLimitBurst).
+        # Test after test starts it again, and systemd refuses a unit that starts too often (StartLimitBurst).
         target.check_output(f"systemctl reset-failed {unit}; systemctl start {unit}")
 
 
@@ -218,6 +223,18 @@ def suspended(name: str, unit: str) -> Iterator[None]:
         yield
     finally:
         target.check_output(f"systemctl kill --signal=SIGCONT {unit}")
+
+
+@contextmanager
+def offline(name: str) -> Iterator[None]:
+    """While it lasts, host *name* has no network but its loopback."""
+    view = host(name)
+    route = view.check_output("ip route show default")
+    view.check_output("ip link set eth0 down")
+    try:
+        yield
+    finally:
+        view.check_output(f"ip link set eth0 up && ip route replace {route}")
 
 
 @contextmanager

@@ -44,7 +44,11 @@ def test_a_program_that_is_killed_is_back(victims: str) -> None:
         state = mirror.run(f"docker inspect -f '{{{{.State.Running}}}}' {CONTAINER}").stdout.strip()
         running = set(mirror.run(victims).stdout.split())
         return bool(
-            running and not running & killed and mirror.run(units).succeeded and state == "true" and can_pull_probe(client)
+            running
+            and not running & killed
+            and mirror.run(units).succeeded
+            and state == "true"
+            and can_pull_probe(client)
         )
 
     wait_until(is_back, 60, "all of it")

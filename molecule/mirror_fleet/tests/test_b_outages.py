@@ -50,6 +50,7 @@ def only_one_mirror() -> Iterator[None]:
 
 def pull_everything() -> None:
     """All hosts at once forget every image, and pull each by its tag, and one by its digest, too."""
+
     def pull(name: str) -> None:
         forget, pull = [], []
         for client in CLIENTS:
