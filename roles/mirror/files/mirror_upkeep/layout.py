@@ -71,8 +71,8 @@ class Writer:
 class Reader:
     """Reads a layout."""
 
-    def __init__(self, tar: tarfile.TarFile) -> None:
-        self._tar = tar
+    def __init__(self, path: Path, tar: tarfile.TarFile) -> None:
+        self._path, self._tar = path, tar
         self._members = {member.name: member for member in tar if member.isreg()}
         if json.loads(self._open("oci-layout").read()) != _VERSION:
             raise ValueError("its layout is of another version")
@@ -86,7 +86,7 @@ class Reader:
             entries = json.loads(self._open("index.json").read())["manifests"]
             return {str(entry["annotations"][NAME]): str(entry["digest"]) for entry in entries}
         except (KeyError, TypeError, ValueError) as error:
-            raise UpkeepError(f"{self._tar.name} has no list of its images: {error!r}") from error
+            raise UpkeepError(f"{self._path} has no list of its images: {error!r}") from error
 
     def document(self, digest: str) -> dict[str, Any]:
         """A manifest or index; raises UpkeepError where it is missing."""
@@ -102,7 +102,7 @@ class Reader:
         try:
             return self._open(_path(digest))
         except KeyError as error:
-            raise UpkeepError(f"{self._tar.name} does not hold {digest}") from error
+            raise UpkeepError(f"{self._path} does not hold {digest}") from error
 
     def _open(self, name: str) -> IO[bytes]:
         file = self._tar.extractfile(self._members[name])
@@ -124,7 +124,7 @@ def reader(path: Path) -> Iterator[Reader]:
     """Read a layout from a file; raises UpkeepError for a file that holds none."""
     with contextlib.ExitStack() as stack:
         try:
-            layout = Reader(stack.enter_context(tarfile.open(path, "r:")))
+            layout = Reader(path, stack.enter_context(tarfile.open(path, "r:")))
         except (OSError, tarfile.TarError, ValueError, KeyError) as error:
             raise UpkeepError(f"{path} holds no image layout: {error}") from error
         yield layout
