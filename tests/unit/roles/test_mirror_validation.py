@@ -70,6 +70,7 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], str]] = {
         {"mirror_registry_image_archive": "/nonexistent/registry.tar"},
         "/nonexistent/registry.tar is not on the controller",
     ),
+    "no-bundle": ({"mirror_bundle": "/nonexistent"}, "/nonexistent/bundle.json is not on the controller"),
     "no-ca": ({"mirror_upstreams": [{**HUB, "ca_file": "/nonexistent/ca.crt"}]}, "/nonexistent/ca.crt is not on"),
     "plain-http": ({"gateway_tls": "none"}, "Set gateway_allow_http: true if that is meant"),
     "server-name": ({"gateway_server_name": "10.0.0.1"}, "'10.0.0.1' is not a DNS name"),
