@@ -45,6 +45,7 @@ def without_network(bundle: Path, *command: str) -> Done:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PIP_"))}
     # The system's Python may be another one than that with which the bundle was made.
     environment["PYTHON"] = sys.executable
+    environment["ANSIBLE_CALLBACK_RESULT_FORMAT"] = "json"  # which breaks no line
     command = ("unshare", "--net", *command)
     done = subprocess.run(command, cwd=bundle, env=environment, capture_output=True, text=True, check=False)
     return Done(done.returncode, done.stdout + done.stderr)
