@@ -183,6 +183,14 @@ def reboot(name: str) -> None:
     docker("restart", container(name))
 
 
+def start(unit: str, action: str = "start") -> str:
+    """The command that starts systemd *unit*, however often tests have started it in the last seconds.
+
+    From the sixth time in ten seconds on, systemd refuses (StartLimitBurst).
+    """
+    return f"systemctl reset-failed {unit}; systemctl {action} {unit}"
+
+
 @contextmanager
 def stopped(name: str, unit: str) -> Iterator[None]:
     """While it lasts, systemd *unit* of host *name* is stopped: connections to it are refused."""
@@ -191,8 +199,7 @@ def stopped(name: str, unit: str) -> Iterator[None]:
     try:
         yield
     finally:
-        # Test after test starts it again, and systemd refuses a unit that starts too often (StartLimitBurst).
-        target.check_output(f"systemctl reset-failed {unit}; systemctl start {unit}")
+        target.check_output(start(unit))
 
 
 @contextmanager

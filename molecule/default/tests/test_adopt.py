@@ -91,7 +91,7 @@ def test_its_data_is_the_mirrors_now(by_hand: str) -> None:
     assert mirror.check_output(inodes(OURS)) == by_hand, "nothing was copied"
     assert mirror.run(f"docker inspect {OLD}").failed
     mirror.check_output(
-        f"systemctl stop {GATEWAY}; rm -rf /var/lib/dockmirror/gateway/cache/*; systemctl start {GATEWAY}"
+        f"systemctl stop {GATEWAY}; rm -rf /var/lib/dockmirror/gateway/cache/*; {testing.start(GATEWAY)}"
     )
     with testing.stopped(testing.names("hub")[0], "nginx"):
         client.check_output("docker image rm -f alpine; docker pull -q alpine")

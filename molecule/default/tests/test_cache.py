@@ -35,7 +35,7 @@ def forget() -> None:
     mirror.check_output(
         f"systemctl stop {GATEWAY} && docker stop $({instance}) && "
         "rm -rf /var/lib/dockmirror/gateway/cache/* /var/lib/dockmirror/mirror/docker.io/* && "
-        f"docker start $({instance}) && systemctl start {GATEWAY}"
+        f"docker start $({instance}) && {testing.start(GATEWAY)}"
     )
     client = testing.host(CLIENTS[0])
     wait_until(lambda: status(client, "library/alpine/manifests/latest", ACCEPT) == "200", 20, "a mirror that serves")

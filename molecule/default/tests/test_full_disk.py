@@ -28,8 +28,9 @@ def small_disk(path: str, mebibytes: int) -> Iterator[None]:
     """A filesystem of that size below the mirror's services."""
     mirror = testing.host(MIRROR)
     instances = "$(docker ps --all --quiet --filter name=dockmirror-mirror)"
-    stop = f"systemctl stop {GATEWAY} dockmirror-cache-check {WATCH}; docker stop {instances}"
-    start = f"docker start {instances}; systemctl start {GATEWAY} dockmirror-cache-check {WATCH}"
+    units = f"{GATEWAY} dockmirror-cache-check {WATCH}"
+    stop = f"systemctl stop {units}; docker stop {instances}"
+    start = f"docker start {instances}; {testing.start(units)}"
     mirror.check_output(
         f"{stop}; mount -t tmpfs -o size={mebibytes}m,mode=755 tmpfs {path}; mkdir -p {DATA}/docker.io; {start}"
     )
@@ -82,8 +83,8 @@ def test_the_disk_of_the_mirror() -> None:
             taken = free(DATA) - MIB
             mirror.check_output(f"fallocate -l {taken} {DATA}/others")
             wait_until(lambda: free(DATA) >= 25 * MIB, 20, "a mirror that has given way")
-            mirror.check_output(f"rm -rf {CACHE}/*; systemctl restart {GATEWAY}")
+            mirror.check_output(f"rm -rf {CACHE}/*; {testing.start(GATEWAY, 'restart')}")
             pull_all()
             wait_until(lambda: free(DATA) >= 25 * MIB, 20, "a mirror that gives way again")
     finally:
-        mirror.check_output(f"mv /var/tmp/quota.json {SETTINGS}; systemctl restart {WATCH}")
+        mirror.check_output(f"mv /var/tmp/quota.json {SETTINGS}; {testing.start(WATCH, 'restart')}")

@@ -105,7 +105,7 @@ def test_pulls_of_three_times_the_quota() -> None:
 
 def test_what_went_is_fetched_again() -> None:
     gone = next(image for image in IMAGES if not data_of(image))
-    testing.host(MIRROR).check_output(f"systemctl stop {GATEWAY} && rm -rf {CACHE}/* && systemctl start {GATEWAY}")
+    testing.host(MIRROR).check_output(f"systemctl stop {GATEWAY} && rm -rf {CACHE}/* && {testing.start(GATEWAY)}")
     pull(testing.host(CLIENTS[0]), f"{gone}:1")
     wait_until(lambda: bool(data_of(gone)), 10, "the layer")
 

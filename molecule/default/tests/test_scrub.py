@@ -38,7 +38,7 @@ def test_what_a_power_cut_left_is_found_at_the_next_start_of_the_host() -> None:
     mirror.check_output(
         f"systemctl stop {GATEWAY}; rm -rf /var/lib/dockmirror/gateway/cache/*; "
         f"size=$(stat -c %s {largest}); truncate -s 4096 {largest}; truncate -s $size {largest}; "
-        f"for link in $(ls {links} | head -1); do : > $link; done; systemctl start {GATEWAY}"
+        f"for link in $(ls {links} | head -1); do : > $link; done; {testing.start(GATEWAY)}"
     )
     mirror.check_output(f"systemctl start {UNIT}")
     assert result()["ok"]

@@ -36,7 +36,7 @@ def a_new_mirror() -> None:
     PODMAN.forget(by_digest())
     second.check_output(
         f"systemctl stop {GATEWAY}; docker stop {INSTANCES}; rm -rf {DATA}/*/* /var/lib/dockmirror/gateway/cache/*; "
-        f"docker start {INSTANCES}; systemctl start {GATEWAY}"
+        f"docker start {INSTANCES}; {testing.start(GATEWAY)}"
     )
 
 
