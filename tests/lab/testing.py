@@ -209,7 +209,8 @@ def meanwhile(look: Callable[[], T]) -> Iterator[list[T]]:
     seen: list[T] = []
 
     def work() -> None:
-        while not over.is_set():
+        # Looking all the time would take the processor from those that are looked at.
+        while not over.wait(0.5):
             seen.append(look())
 
     thread = threading.Thread(target=work)
