@@ -11,12 +11,13 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.lab.mkimage import Image, Index, registry_tree
 from tests.lab.registryimage import program
 
 
@@ -49,6 +50,13 @@ def registry(major: str, folder: Path, **more: Any) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
+
+
+def fill(folder: Path, content: Iterable[Image | Index]) -> None:
+    """Make *folder* the data of a registry that holds *content*."""
+    for path, data in registry_tree(content).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
 
 
 def configuration(folder: Path) -> Path:

@@ -24,9 +24,9 @@ from ansible_collections.dockmirror.fleet.plugins.module_utils.registry_service 
 )
 from ansible_collections.dockmirror.fleet.plugins.module_utils.retention import Retention, results
 from ansible_collections.dockmirror.fleet.plugins.module_utils.retention_rules import parse_rules
-from tests.lab.mkimage import File, Image, Index, layer, registry_tree
+from tests.lab.mkimage import File, Image, Index, layer
 from tests.lab.registryimage import program
-from tests.lab.registryprocess import configuration
+from tests.lab.registryprocess import configuration, fill
 from tests.lab.registryprocess import registry as process
 
 APP = "team/app"
@@ -48,19 +48,11 @@ CONTENT: list[Image | Index] = [
 ]
 
 
-def fill(folder: Path) -> None:
-    """Write :data:`CONTENT` where a registry keeps it."""
-    for path, data in registry_tree(CONTENT).items():
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-
-
 @contextlib.contextmanager
 def registry(major: str, folder: Path, **storage: Any) -> Iterator[RegistryClient]:
     """Run that registry until the block ends, with what is in *folder*, or :data:`CONTENT` where nothing is."""
     if not (folder / "docker").exists():
-        fill(folder)
+        fill(folder, CONTENT)
     filesystem = {"filesystem": {"rootdirectory": str(folder)}, "delete": {"enabled": True}}
     with process(major, folder, storage={**filesystem, **storage}, catalog={"maxentries": 10}) as port:
         service = Service(f"http://127.0.0.1:{port}", keep_open=True)

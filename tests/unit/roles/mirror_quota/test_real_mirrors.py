@@ -24,9 +24,9 @@ from mirror_quota.evictor import Evictor
 from mirror_quota.look import Filesystem
 from mirror_quota.settings import Size
 from mirror_quota.watch import watch
-from tests.lab.mkimage import DOCKER_MANIFEST, Image, digest, random_layer, registry_tree
+from tests.lab.mkimage import DOCKER_MANIFEST, Image, digest, random_layer
 from tests.lab.registryimage import program
-from tests.lab.registryprocess import registry, wait
+from tests.lab.registryprocess import fill, registry, wait
 
 from .conftest import MIB, Host, blobs, layers, usage
 
@@ -89,9 +89,7 @@ class Clients:
 def mirror(major: str, host: Host, content: list[Image]) -> Iterator[tuple[Path, Clients]]:
     """A mirror of a registry with that content."""
     upstream = host.folder / "upstream"
-    for path, data in registry_tree(content).items():
-        (upstream / path).parent.mkdir(parents=True, exist_ok=True)
-        (upstream / path).write_bytes(data)
+    fill(upstream, content)
     data_dir = host.upstream("docker.io")
     with (
         registry("3" if program("3").exists() else "2", upstream) as port,

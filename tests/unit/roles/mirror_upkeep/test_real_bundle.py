@@ -14,8 +14,8 @@ from mirror_upkeep import bundle
 from mirror_upkeep.gateway import Client
 from mirror_upkeep.images import blobs_of
 from mirror_upkeep.settings import Gateway, Settings, Upstream
-from tests.lab.mkimage import Image, Index, random_layer, registry_tree
-from tests.lab.registryprocess import registry
+from tests.lab.mkimage import Image, Index, random_layer
+from tests.lab.registryprocess import fill, registry
 
 from .conftest import wish
 
@@ -41,10 +41,7 @@ def content(prefix: str) -> list[Image | Index]:
 def source(tmp_path: Path) -> Path:
     """Data of a registry that answers as the gateway of a mirror does."""
     folder = tmp_path / "source"
-    for name, data in registry_tree(content("docker.io/")).items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+    fill(folder, content("docker.io/"))
     return folder
 
 

@@ -17,9 +17,9 @@ import pytest
 
 from registry_scrub.scrub import Scrub
 from registry_scrub.settings import Settings, Store
-from tests.lab.mkimage import DOCKER_MANIFEST, Image, digest, random_layer, registry_tree
+from tests.lab.mkimage import DOCKER_MANIFEST, Image, digest, random_layer
 from tests.lab.registryimage import program
-from tests.lab.registryprocess import registry, wait
+from tests.lab.registryprocess import fill, registry, wait
 
 APP = Image("library/app", ("1",), (random_layer(1, "one"), random_layer(1, "two")))
 FILES = {
@@ -58,19 +58,12 @@ def pull(port: int, manifest: bytes) -> list[str]:
     return wrong
 
 
-def store(folder: Path) -> None:
-    """Write the image where a registry keeps it."""
-    for path, content in registry_tree([APP]).items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(content)
-
-
 @contextlib.contextmanager
 def mirror(major: str, folder: Path) -> Iterator[tuple[Path, int, bytes]]:
     """A mirror that has the image; its data, its port and the manifest."""
     upstream, data = folder / "upstream", folder / "data"
     data.mkdir()
-    store(upstream)
+    fill(upstream, [APP])
     with registry("3" if program("3").exists() else "2", upstream) as remote:
         manifest = get(remote, "manifests/1")[1]
         with registry(major, data, proxy={"remoteurl": f"http://127.0.0.1:{remote}"}) as port:
@@ -107,7 +100,7 @@ def test_a_mirror_after_a_power_cut(major: str, what: str, harm: str, tmp_path: 
 
 def test_a_private_registry_serves_a_blob_that_was_set_aside_and_came_back(major: str, tmp_path: Path) -> None:
     data = tmp_path / "data"
-    store(data)
+    fill(data, [APP])
     with registry(major, data) as port:
         manifest = get(port, "manifests/1")[1]
         assert pull(port, manifest) == []
