@@ -129,7 +129,7 @@ def test_a_fetch_that_breaks_off_leaves_nothing_behind(client: Any) -> None:
         client.check_output(f"curl -sk -o /dev/null '{URL}/{path}' > /dev/null 2>&1 &")
         partial = "find /var/lib/dockmirror/gateway/cache/blobs -type f -size +1M | grep -q ."
         wait_until(lambda: testing.host(MIRROR).run(partial).succeeded, 10, "a fetch that has begun")
-        hub.check_output("systemctl kill --signal=KILL nginx; systemctl reset-failed nginx; systemctl restart nginx")
+        hub.check_output(f"systemctl kill --signal=KILL nginx; {testing.start('nginx', 'restart')}")
         log.wait(mark, lambda entry: entry["uri"].endswith(layer["digest"]))
     sums = client.check_output(f"curl -skf '{URL}/{path}' | sha256sum").split()
     assert f"sha256:{sums[0]}" == layer["digest"]

@@ -169,7 +169,7 @@ def test_a_restart_of_the_service_fails_nobody(app: str, ci: Any, server: Any) -
     with asking(ci, "/v2/team/app/tags/list", PRODUCTION_USER) as log:
         for _turn in range(5):
             wanted = len(log()) + 4
-            server.check_output("systemctl reset-failed dockmirror-auth; systemctl restart dockmirror-auth")
+            server.check_output(testing.start("dockmirror-auth", "restart"))
             wait_until(functools.partial(lambda count: len(log()) >= count, wanted), 20, "answers after the restart")
         answers = log()
     assert {status for status, _end in answers} == {"200"}
