@@ -52,6 +52,15 @@ def test_when_space_falls(grown: int, after: float, due: bool) -> None:
     assert watching(look()).due(Filesystem(SIZE, 500 * GIB - grown), 100 + after) is due
 
 
+def test_what_others_free_does_not_hide_what_a_mirror_takes() -> None:
+    watch = watching(look())
+    assert not watch.due(Filesystem(SIZE, 490 * GIB), 100.25)
+    assert not watch.due(Filesystem(SIZE, 520 * GIB), 100.5)
+    assert watch.due(Filesystem(SIZE, 514 * GIB), 100.75)
+    watch.looked(look(free=514 * GIB), 100.8, 101)
+    assert not watch.due(Filesystem(SIZE, 500 * GIB), 102), "a look begins anew"
+
+
 def test_a_mirror_that_is_over_its_limit_is_not_looked_at_every_second() -> None:
     watch = watching(look(usage=120 * GIB))
     assert not watch.due(Filesystem(SIZE, 500 * GIB - MIB), 102)
