@@ -63,8 +63,9 @@ def _up(arguments: argparse.Namespace) -> None:
     artefacts.build(dict.fromkeys(host.image for host in hosts))
     started = fleet.up(arguments.name, hosts)
     if arguments.instance_config:
+        # Without a user it is root, and Docker is not asked for its version before each task.
         reach = [
-            {"instance": host.name, "address": host.container, "connection": "community.docker.docker", "user": "root"}
+            {"instance": host.name, "address": host.container, "connection": "community.docker.docker"}
             for host in started
         ]
         # JSON is YAML: what molecule reads.

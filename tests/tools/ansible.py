@@ -53,6 +53,8 @@ def environment(results: str = "json") -> dict[str, str]:
         **os.environ,
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_CALLBACK_RESULT_FORMAT": results,
+        # Each run would look for it on each host again; that this works, the scenarios' own runs show.
+        "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
         "ANSIBLE_FORCE_COLOR": "false",  # molecule forces it
     }
 

@@ -95,7 +95,7 @@ def make_venv(place: str, wanted: str) -> None:
         print(f"setup: making .venv with {python}", flush=True)
         run(python, "-m", "venv", "--clear", str(VENV))
     print("setup: installing the pinned requirements into .venv", flush=True)
-    pip = [str(interpreter), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    pip = [str(interpreter), "-m", "pip", "--disable-pip-version-check", "install", "--no-compile", "--quiet"]
     run(*pip, "-r", str(ROOT / "requirements-dev.txt"), "-c", str(ROOT / "constraints.txt"))
     STAMP.write_text(f"{place}\n{wanted}\n")
 
