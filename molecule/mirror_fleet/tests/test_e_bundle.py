@@ -61,7 +61,10 @@ def installed(bundle: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def closed() -> Iterator[None]:
-    """The second mirror has no network, no image of the registry and nothing stored. It has its packages."""
+    """The second mirror has no network, no image of the registry and nothing stored. It has its packages.
+
+    No other test of this scenario comes later: `converge` makes it again what it was.
+    """
     second = testing.host(SECOND)
     programs = "/usr/local/sbin/dockmirror-mirror /usr/local/lib/dockmirror/mirror_upkeep"
     for command in (
@@ -79,7 +82,6 @@ def closed() -> Iterator[None]:
             yield
         finally:
             second.check_output(f"cat > /etc/hosts <<'EOF'\n{hosts}\nEOF")
-    green("mirror", "--limit", SECOND)
 
 
 def deploy(bundle: Path, *options: str) -> Done:
@@ -89,6 +91,7 @@ def deploy(bundle: Path, *options: str) -> Done:
         "gateway_fleet_ca_dir": f"{os.environ['MOLECULE_EPHEMERAL_DIRECTORY']}/fleet-ca",
         "mirror_bundle": str(bundle),
         "mirror_registry_version": max(versions()),
+        "mirror_scrub_days": 0,
         "mirror_storage_min_free": "",
         "mirror_upstreams": upstreams,
     }
